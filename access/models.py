@@ -1,0 +1,90 @@
+"""Accounts, users, AccessKeys, used nonces, and the check value of the root key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models
+
+from base.caller import Caller
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class Role(models.TextChoices):
+    """Permission presets; `access.rules.PRESETS` says what each may do."""
+
+    ADMINISTRATOR = "administrator"
+    KEY_USER = "key-user"
+    AUDITOR = "auditor"
+
+
+class Account(models.Model):
+    """The owner of instances and keys. `demo_at` is set where `manage.py demo` filled it with example data."""
+
+    uid = models.CharField(max_length=16, primary_key=True)
+    name = models.CharField(max_length=128)
+    created_at = models.DateTimeField()
+    demo_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.uid
+
+
+class User(AbstractUser):
+    """A person who logs in to the console, and the owner of AccessKeys."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", null=True)
+    role = models.CharField(max_length=32, choices=Role.choices, default=Role.AUDITOR)
+    language = models.CharField(max_length=10, blank=True)
+    theme = models.CharField(max_length=5, blank=True, help_text="light, dark, or empty to follow the system")
+
+    objects: ClassVar[UserManager[User]] = UserManager()
+
+    def caller(self, door: str, at: datetime, *, request_id: str, address: str = "", access_key_id: str = "") -> Caller:
+        return Caller(self.account_id or "", f"user/{self.username}", door, at, (self.role,), request_id,
+                      access_key_id, address)
+
+
+class AccessKey(models.Model):
+    """A pair that signs API requests. The secret is needed in clear to check a signature, so it is sealed, not hashed."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "Active"
+        INACTIVE = "Inactive"
+
+    id = models.CharField(max_length=64, primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    sealed_secret = models.BinaryField()
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.ACTIVE)
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class UsedNonce(models.Model):
+    """A signature nonce that may not come again. The unique constraint is the atomic test of all workers."""
+
+    access_key_id = models.CharField(max_length=64)
+    nonce = models.CharField(max_length=128)
+    forget_at = models.DateTimeField(db_index=True, help_text="real time; after it the timestamp cannot pass any more")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["access_key_id", "nonce"], name="nonce_once")]
+
+    def __str__(self) -> str:
+        return self.nonce
+
+
+class RootKeyCheck(models.Model):
+    """What a right root key computes. Never the key, and nothing from which it could be found."""
+
+    generation = models.PositiveIntegerField(primary_key=True)
+    check_value = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"generation {self.generation}"

@@ -1,0 +1,124 @@
+"""Writing events: exactly one per operation, in the transaction of the change.
+
+`Entry` is a plain row without a database behind it and `write` takes many at once, so that a batched writer can collect
+entries from concurrent requests and store them in one commit without another format.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from django.db import transaction
+
+from audit.models import Event
+from base import clock
+from base.caller import Caller
+from base.refusal import Refused
+
+OK = "ok"
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event, ready to be stored; the fields are the columns of `Event`."""
+
+    at: datetime
+    request_id: str
+    account: str
+    principal: str
+    access_key_id: str
+    door: str
+    address: str
+    action: str
+    object_kind: str
+    object_id: str
+    outcome: str
+    detail: str
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return clock.iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value)
+
+
+def _clip(text: str, length: int) -> str:
+    # Text from outside may hold anything; PostgreSQL refuses NUL, and a log line must stay one line.
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:length]
+
+
+def entry(caller: Caller, action: str, target: Any = None, *, outcome: str = OK, **facts: Any) -> Entry:
+    """`target` is a model object, a (kind, id) pair, or None."""
+    if target is None:
+        kind, name = "", ""
+    elif isinstance(target, tuple):
+        kind, name = target
+    else:
+        kind, name = target._meta.model_name, getattr(target, "audit_name", None) or str(target.pk)
+    return Entry(caller.at, caller.request_id, caller.account, _clip(caller.principal, 160),
+                 _clip(caller.access_key_id, 64), caller.door, _clip(caller.address, 64), _clip(action, 64),
+                 kind, _clip(str(name), 300), _clip(outcome, 64),
+                 json.dumps(facts, default=_plain, sort_keys=True, separators=(",", ":")))
+
+
+def canonical(row: Entry) -> bytes:
+    """The bytes a chain will seal: sorted compact JSON of all columns."""
+    return json.dumps(asdict(row), default=_plain, sort_keys=True, separators=(",", ":")).encode()
+
+
+def write(entries: Iterable[Entry]) -> None:
+    """Stores entries in order, in the caller's transaction."""
+    Event.objects.bulk_create([Event(**asdict(row)) for row in entries])
+
+
+def record(caller: Caller, action: str, target: Any = None, **facts: Any) -> None:
+    """An allowed operation. Call it inside the transaction that makes the change."""
+    write([entry(caller, action, target, **facts)])
+
+
+def refusal(caller: Caller, action: str, target: Any, refused: Refused) -> None:
+    """A refused operation, once: the operation writes it, an outer door sees `recorded` and does not."""
+    if refused.recorded:
+        return
+    refused.recorded = True
+    reasons = [reason.slug for reason in refused.refusals]
+    with transaction.atomic():
+        write([entry(caller, action, target, outcome=refused.first.code, reasons=reasons)])
+
+
+def _target_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    for value in (*args, *kwargs.values()):
+        if hasattr(value, "_meta"):
+            return value
+    return None
+
+
+def operation(action: str) -> Callable[[Callable[Concatenate[Caller, P], R]], Callable[Concatenate[Caller, P], R]]:
+    """Marks a function as the one operation behind `action` and writes the event of every refusal it raises.
+
+    The function itself records its success, inside its own transaction. The refusal is written after that transaction
+    has been rolled back, so that it survives it.
+    """
+
+    def mark(function: Callable[Concatenate[Caller, P], R]) -> Callable[Concatenate[Caller, P], R]:
+        @functools.wraps(function)
+        def run(caller: Caller, *args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(caller, *args, **kwargs)
+            except Refused as refused:
+                refusal(caller, action, _target_of(args, kwargs), refused)
+                raise
+
+        run.action = action  # type: ignore[attr-defined]
+        return run
+
+    return mark

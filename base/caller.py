@@ -1,0 +1,34 @@
+"""Who asks, through which door, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from base import ids
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One request's asker. Time is an argument: everything an operation decides, it decides as of `at`.
+
+    account: uid of the account, 16 digits; empty for the system.
+    principal: ``user/<name>`` or ``system/<job>``, as in the vendor's ARNs.
+    door: ``api``, ``console``, ``console-1.0``, ``clock`` or ``shell``.
+    at: aware UTC datetime of the product's clock (`base.clock.now`).
+    roles: names of the caller's permission presets; `access.rules` says what each may do.
+    """
+
+    account: str
+    principal: str
+    door: str
+    at: datetime
+    roles: tuple[str, ...] = ()
+    request_id: str = ""
+    access_key_id: str = ""
+    address: str = ""
+
+    @classmethod
+    def system(cls, at: datetime, *, job: str = "clock", door: str = "clock") -> Caller:
+        """The product itself: a sweep of the clock, or an operator at the shell."""
+        return cls("", f"system/{job}", door, at, ("system",), ids.request_id())

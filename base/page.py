@@ -1,0 +1,16 @@
+"""One page of a list, as every list of the API answers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """items of page `number` (from 1) at `size` per page; `total` over all pages."""
+
+    items: list[Any]
+    total: int
+    number: int
+    size: int

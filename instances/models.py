@@ -1,0 +1,107 @@
+"""Instances and the keys that wrap everything in them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from access.models import Account
+from base.refusal import Refusal, Refused
+from instances import states
+
+
+class InstanceQuerySet(models.QuerySet["Instance"]):
+    def of(self, account: str) -> InstanceQuerySet:
+        return self.filter(account_id=account).order_by("-created_at", "-id")
+
+    def due_for_marking(self, now: datetime) -> InstanceQuerySet:
+        """Instances whose end has come and that nobody has marked yet."""
+        return self.filter(end_at__lte=now, released_at=None, expiry_marked_at=None).order_by("end_at", "id")
+
+
+class Instance(models.Model):
+    class Type(models.TextChoices):
+        SOFTWARE = "software"
+        HARDWARE = "hardware"
+
+    id = models.CharField(max_length=64, primary_key=True)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=128)
+    type = models.CharField(max_length=16, choices=Type.choices, default=Type.SOFTWARE)
+    status = models.CharField(max_length=16, default=states.Status.UNINITIALIZED)
+    is_default = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField()
+    end_at = models.DateTimeField()
+    lapsed_at = models.DateTimeField(null=True, blank=True, help_text="the end of term of the latest expiry that was renewed")
+    resumed_at = models.DateTimeField(null=True, blank=True, help_text="when that expiry was renewed")
+    expiry_marked_at = models.DateTimeField(null=True, blank=True, help_text="the sweep has noticed the expiry")
+    released_at = models.DateTimeField(null=True, blank=True)
+    charge_type = models.CharField(max_length=8, default="PREPAY")
+    spec = models.PositiveIntegerField(default=1000, help_text="symmetric calls per second of the plan")
+    key_quota = models.PositiveIntegerField(default=1000, help_text="counts key versions")
+    secret_quota = models.PositiveIntegerField(default=0)
+    vpc_quota = models.PositiveIntegerField(default=1)
+    image_version = models.CharField(max_length=16, default="3.9.1")
+    deletion_protection = models.BooleanField(default=False)
+    deletion_protection_description = models.TextField(blank=True)
+    revision = models.PositiveIntegerField(default=0)
+
+    objects = InstanceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(fields=["account", "-created_at", "-id"], name="instance_list"),
+            models.Index(fields=["end_at"], name="instance_due", condition=Q(released_at=None, expiry_marked_at=None)),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["account"], condition=Q(is_default=True, released_at=None), name="one_default_instance"),
+            models.CheckConstraint(condition=Q(status__in=[*states.Status]), name="instance_status"),
+            models.CheckConstraint(condition=Q(end_at__gt=models.F("started_at")), name="instance_term"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.id
+
+    def state_at(self, now: datetime) -> states.State:
+        return states.state_at(self.status, self.end_at, self.released_at, now)
+
+    def serves(self, now: datetime) -> bool:
+        return self.state_at(now) is states.State.CONNECTED
+
+    def move(self, **changes: Any) -> None:
+        """Compare-and-set: writes `changes` if nobody wrote since this row was read. Raises Refused."""
+        rows = Instance.objects.filter(pk=self.pk, revision=self.revision).update(revision=self.revision + 1, **changes)
+        if not rows:
+            raise Refused(Refusal("Rejected.StateModifiedFailed", {"id": self.pk}, reason="changed_meanwhile", who="user"))
+        self.revision += 1
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+
+class WrappingKey(models.Model):
+    """An instance key, sealed by the root key: the middle of root key -> instance key -> key material.
+
+    `instance` is null for the account's shared store (default keys and 1.0 keys live in no instance). `provider` names
+    where material is used, in the words of `crypto.registry`.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    instance = models.ForeignKey(Instance, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    generation = models.PositiveIntegerField(default=1)
+    provider = models.CharField(max_length=16, default="software")
+    sealed = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["instance", "generation"], name="wrapping_key_of_instance"),
+            models.UniqueConstraint(fields=["account", "generation"], condition=Q(instance=None), name="wrapping_key_of_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instance_id or self.account_id}/{self.generation}"

@@ -1,0 +1,199 @@
+"""Keys, their versions, the wrapped material, aliases and tags."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from access.models import Account
+from base import ids
+from base.refusal import Refusal, Refused
+from instances.models import Instance, WrappingKey
+from keys import states
+from keys.states import State
+
+
+class KeyQuerySet(models.QuerySet["Key"]):
+    def of(self, account: str) -> KeyQuerySet:
+        return self.filter(account_id=account)
+
+    def living(self, now: datetime) -> KeyQuerySet:
+        """Without the destroyed, and without those whose date has come but whose sweep has not (`states.state_at`)."""
+        due = Q(state=State.PENDING_DELETION, delete_at__lte=now)
+        return self.exclude(state=State.DESTROYED).exclude(due & ~self._held(now))
+
+    @staticmethod
+    def _held(now: datetime) -> Q:
+        expired = Q(instance__end_at__lte=now, instance__end_at__lte=F("delete_at"))
+        grace = Q(instance__lapsed_at__lte=F("delete_at"),
+                  instance__resumed_at__gt=F("delete_at") - states.GRACE_AFTER_RENEWAL,
+                  instance__resumed_at__gt=now - states.GRACE_AFTER_RENEWAL)
+        return Q(instance__isnull=False) & (expired | grace)
+
+    def due_for_destruction(self, now: datetime) -> KeyQuerySet:
+        """Scheduled, the date has come, nothing holds it, and no earlier attempt has put it off."""
+        due = Q(state=State.PENDING_DELETION, delete_at__lte=now) & ~self._held(now)
+        again = Q(next_try_at=None) | Q(next_try_at__lte=now)
+        return self.filter(due & again).select_related("instance").order_by("delete_at", "id")
+
+
+class Key(models.Model):
+    """A customer, default or service key. A destroyed key stays as its own tombstone: ids and dates, no material."""
+
+    class Kind(models.TextChoices):
+        CUSTOMER = "customer"
+        DEFAULT = "default"
+        SERVICE = "service"
+
+    class Edition(models.TextChoices):
+        V1 = "1.0"
+        V3 = "3.0"
+
+    id = models.CharField(max_length=64, primary_key=True)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    instance = models.ForeignKey(Instance, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.CUSTOMER)
+    edition = models.CharField(max_length=3, choices=Edition.choices, default=Edition.V3)
+    state = models.CharField(max_length=16)
+    spec = models.CharField(max_length=32)
+    usage = models.CharField(max_length=16, default="ENCRYPT/DECRYPT")
+    origin = models.CharField(max_length=16, default="Aliyun_KMS")
+    protection_level = models.CharField(max_length=8, default="SOFTWARE")
+    description = models.TextField(blank=True, max_length=8192)
+    creator = models.CharField(max_length=64, help_text="account uid, or the service code of a service key")
+    created_at = models.DateTimeField()
+    last_rotation_at = models.DateTimeField()
+    material_expires_at = models.DateTimeField(null=True, blank=True)
+    delete_at = models.DateTimeField(null=True, blank=True)
+    deletion_scheduled_at = models.DateTimeField(null=True, blank=True)
+    deletion_scheduled_by = models.CharField(max_length=160, blank=True)
+    destroyed_at = models.DateTimeField(null=True, blank=True)
+    next_try_at = models.DateTimeField(null=True, blank=True)
+    deletion_protection = models.BooleanField(default=False)
+    deletion_protection_description = models.TextField(blank=True, max_length=8192)
+    revision = models.PositiveIntegerField(default=0)
+
+    objects = KeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(fields=["account", "-created_at", "-id"], name="key_list"),
+            models.Index(fields=["instance", "-created_at", "-id"], name="key_of_instance"),
+            models.Index(fields=["delete_at", "id"], name="key_due", condition=Q(state=State.PENDING_DELETION)),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=[*states.STORED]), name="key_state"),
+            models.CheckConstraint(name="key_pending_has_date",
+                                   condition=~Q(state=State.PENDING_DELETION) | Q(delete_at__isnull=False)),
+            models.CheckConstraint(name="key_date_means_pending",
+                                   condition=Q(delete_at__isnull=True) | Q(state__in=[State.PENDING_DELETION, State.DESTROYED])),
+            models.CheckConstraint(name="key_destroyed_has_date",
+                                   condition=Q(state=State.DESTROYED, destroyed_at__isnull=False)
+                                   | (~Q(state=State.DESTROYED) & Q(destroyed_at__isnull=True))),
+            models.CheckConstraint(name="key_service_has_no_instance", condition=~Q(kind="service") | Q(instance__isnull=True)),
+            models.UniqueConstraint(name="one_default_cmk", fields=["account"],
+                                    condition=Q(kind="default") & ~Q(state=State.DESTROYED)),
+            models.UniqueConstraint(name="one_key_per_service", fields=["account", "creator"],
+                                    condition=Q(kind="service") & ~Q(state=State.DESTROYED)),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+    @property
+    def arn(self) -> str:
+        return ids.arn(settings.KMS_REGION, self.account_id, f"key/{self.pk}")
+
+    def state_at(self, now: datetime) -> State:
+        home = self.instance
+        return states.state_at(
+            self.state, now=now, delete_at=self.delete_at, material_expires_at=self.material_expires_at,
+            instance_serves=home is None or home.serves(now), instance_end_at=home.end_at if home else None,
+            lapsed_at=home.lapsed_at if home else None, resumed_at=home.resumed_at if home else None)
+
+    def destroyed_from(self) -> datetime | None:
+        """When the scheduled deletion falls due (`states.destroyed_from`); None while nothing is scheduled."""
+        if self.delete_at is None or self.instance is None:
+            return self.delete_at
+        return states.destroyed_from(self.delete_at, self.instance.lapsed_at, self.instance.resumed_at)
+
+    def move(self, **changes: Any) -> None:
+        """Compare-and-set: writes `changes` if nobody wrote since this row was read. Raises Refused."""
+        rows = Key.objects.filter(pk=self.pk, revision=self.revision).update(revision=self.revision + 1, **changes)
+        if not rows:
+            raise Refused(Refusal("Rejected.StateModifiedFailed", {"id": self.pk}, reason="changed_meanwhile", who="user"))
+        self.revision += 1
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+
+class KeyVersion(models.Model):
+    """One independently generated key. The id stands in every ciphertext, so it outlives the material."""
+
+    id = models.CharField(max_length=36, primary_key=True)
+    key = models.ForeignKey(Key, on_delete=models.PROTECT, related_name="+")
+    is_primary = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["key", "-created_at", "-id"], name="version_list")]
+        constraints = [models.UniqueConstraint(fields=["key"], condition=Q(is_primary=True), name="one_primary_version")]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class KeyMaterial(models.Model):
+    """The wrapped material of a version: `stored` is what the provider gave (`crypto.provider.Material`). The row is
+    overwritten and removed when the key is destroyed; nothing else holds a copy."""
+
+    version = models.OneToOneField(KeyVersion, on_delete=models.PROTECT, primary_key=True, related_name="+")
+    wrapping_key = models.ForeignKey(WrappingKey, on_delete=models.PROTECT, related_name="+")
+    stored = models.BinaryField()
+
+    def __str__(self) -> str:
+        return self.version_id
+
+
+class Alias(models.Model):
+    """A second name of a key, with its prefix: ``alias/payments``. Unique per account (one region per installation)."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=261)
+    key = models.ForeignKey(Key, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["account", "name"], name="alias_once")]
+        indexes = [models.Index(fields=["key", "name"], name="alias_of_key")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def audit_name(self) -> str:
+        return self.name
+
+    @property
+    def arn(self) -> str:
+        return ids.arn(settings.KMS_REGION, self.account_id, self.name)
+
+
+class KeyTag(models.Model):
+    key = models.ForeignKey(Key, on_delete=models.CASCADE, related_name="+")
+    tag_key = models.CharField(max_length=128)
+    tag_value = models.CharField(max_length=128, blank=True)
+
+    class Meta:
+        ordering = ["tag_key"]
+        constraints = [models.UniqueConstraint(fields=["key", "tag_key"], name="tag_once")]
+
+    def __str__(self) -> str:
+        return f"{self.tag_key}={self.tag_value}"

@@ -1,0 +1,94 @@
+"""States of a key and what each allows. Laid out like the reference page (`keys.md` 3.3), so that both can lie side by side.
+
+`ok` allowed; `own` refused with ``Rejected.<state>``; `moved` refused with ``Rejected.StateModifiedFailed``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+WINDOW_DAYS = range(7, 367)
+GRACE_AFTER_RENEWAL = timedelta(days=1)
+
+
+class State(StrEnum):
+    """The first four are stored; the last two are what dates and the instance make of a key."""
+
+    ENABLED = "Enabled"
+    DISABLED = "Disabled"
+    PENDING_DELETION = "PendingDeletion"
+    PENDING_IMPORT = "PendingImport"
+    UNAVAILABLE = "Unavailable"
+    DESTROYED = "Destroyed"
+
+
+STORED = (State.ENABLED, State.DISABLED, State.PENDING_DELETION, State.PENDING_IMPORT, State.DESTROYED)
+
+
+def _table(text: str) -> dict[str, dict[State, str]]:
+    head, *lines = [line for line in text.splitlines() if line.strip()]
+    states = [State(word) for word in head.split()]
+    rows = (line.split() for line in lines)
+    return {operation: dict(zip(states, cells, strict=True)) for operation, *cells in rows}
+
+
+GATE = _table("""
+                                 Enabled  Disabled  PendingDeletion  PendingImport  Unavailable
+ListKeys                         ok       ok        ok               ok             ok
+DescribeKey                      ok       ok        ok               ok             ok
+Encrypt                          ok       own       own              own            own
+Decrypt                          ok       own       own              own            own
+GenerateDataKey                  ok       own       own              own            own
+GenerateDataKeyWithoutPlaintext  ok       own       own              own            own
+EnableKey                        ok       ok        moved            moved          own
+DisableKey                       ok       ok        moved            moved          own
+ScheduleKeyDeletion              ok       ok        moved            ok             own
+CancelKeyDeletion                moved    moved     ok               moved          own
+UpdateKeyDescription             ok       ok        own              ok             own
+CreateAlias                      ok       ok        moved            ok             own
+UpdateAlias                      ok       ok        own              ok             own
+DeleteAlias                      ok       ok        ok               ok             own
+ListAliases                      ok       ok        ok               ok             ok
+ListAliasesByKeyId               ok       ok        ok               ok             ok
+TagResource                      ok       ok        own              ok             own
+UntagResource                    ok       ok        own              ok             own
+ListResourceTags                 ok       ok        ok               ok             ok
+CreateKeyVersion                 ok       own       own              own            own
+UpdateRotationPolicy             ok       own       own              own            own
+DescribeKeyVersion               ok       ok        ok               ok             ok
+ListKeyVersions                  ok       ok        ok               ok             ok
+GetParametersForImport           ok       ok        ok               ok             own
+ImportKeyMaterial                ok       ok        moved            ok             own
+DeleteKeyMaterial                ok       ok        ok               ok             own
+""")
+
+CRYPTOGRAPHY = frozenset({"Encrypt", "Decrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"})
+READS = frozenset({"ListKeys", "DescribeKey", "ListAliases", "ListAliasesByKeyId", "ListResourceTags",
+                   "DescribeKeyVersion", "ListKeyVersions"})
+
+
+def destroyed_from(delete_at: datetime, lapsed_at: datetime | None, resumed_at: datetime | None) -> datetime:
+    """When a scheduled deletion falls due. A date that came while the instance was expired could not be cancelled by
+    anyone, so after the renewal the owner gets a fresh day (reference `instances.md` 2.3)."""
+    if lapsed_at and resumed_at and lapsed_at <= delete_at < resumed_at + GRACE_AFTER_RENEWAL:
+        return resumed_at + GRACE_AFTER_RENEWAL
+    return delete_at
+
+
+def state_at(stored: str, *, now: datetime, delete_at: datetime | None, material_expires_at: datetime | None,
+             instance_serves: bool, instance_end_at: datetime | None, lapsed_at: datetime | None,
+             resumed_at: datetime | None) -> State:
+    """What a key is at `now`, from its dates alone; sweeps only tidy up behind it."""
+    state = State(stored)
+    if state is State.DESTROYED:
+        return state
+    if state is State.PENDING_DELETION and delete_at is not None:
+        held = not instance_serves and instance_end_at is not None and instance_end_at <= delete_at
+        if not held and destroyed_from(delete_at, lapsed_at, resumed_at) <= now:
+            return State.DESTROYED
+    if not instance_serves:
+        return State.UNAVAILABLE
+    if state in (State.ENABLED, State.DISABLED) and material_expires_at is not None and material_expires_at <= now:
+        return State.PENDING_IMPORT
+    return state

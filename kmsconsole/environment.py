@@ -1,0 +1,61 @@
+"""Typed reading of the environment. Every secret may also come from a file named by NAME_FILE."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, default)
+
+
+def number(name: str, default: int, *, lowest: int = 1, highest: int = 65535) -> int:
+    """A whole number within bounds. Raises ImproperlyConfigured, which stops the start."""
+    value = os.environ.get(name, "")
+    if not value:
+        return default
+    if not value.isdecimal() or not lowest <= int(value) <= highest:
+        raise ImproperlyConfigured(f"{name} must be a whole number from {lowest} to {highest}, not {value!r}")
+    return int(value)
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    value = os.environ.get(name, "").lower()
+    if value in ("", "1", "true", "yes", "0", "false", "no"):
+        return default if not value else value in ("1", "true", "yes")
+    raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}")
+
+
+def secret(name: str) -> str:
+    """NAME, or the stripped content of the file NAME_FILE; empty where neither is set."""
+    path = os.environ.get(f"{name}_FILE", "")
+    if not path:
+        return os.environ.get(name, "")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}_FILE cannot be read: {error.strerror}") from None
+
+
+def private_directory(path: Path) -> Path:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def secret_in_file(path: Path) -> str:
+    """The content of a 0600 file, made with 64 random bytes the first time; two processes starting at once agree."""
+    if not path.exists():
+        fresh = path.with_suffix(f".{secrets.token_hex(4)}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
+            out.write(secrets.token_urlsafe(64))
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_text(encoding="ascii").strip()

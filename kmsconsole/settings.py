@@ -1,0 +1,178 @@
+"""All settings, from the environment. A wrong value stops the start. docs/settings.md lists every variable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from base import clock
+from kmsconsole import environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = environment.private_directory(Path(environment.text("KMS_DATA_DIR") or BASE_DIR / "data").absolute())
+
+# --- the product ------------------------------------------------------------------------------------------------------
+KMS_REGION = environment.text("KMS_REGION", "cn-local")
+KMS_CONSOLE_PORT = environment.number("KMS_CONSOLE_PORT", 8000)
+KMS_API_PORT = environment.number("KMS_API_PORT", 8001)
+KMS_BIND = environment.text("KMS_BIND", "127.0.0.1")
+KMS_API_WORKERS = environment.number("KMS_API_WORKERS", 2, highest=64)
+KMS_TEST_MODE = clock.test_mode()
+try:
+    KMS_CLOCK_OFFSET = clock.offset()
+    KMS_BILLING_ZONE = ZoneInfo(environment.text("KMS_BILLING_ZONE", "Asia/Shanghai"))
+except (clock.ClockOffsetError, ZoneInfoNotFoundError) as error:
+    raise ImproperlyConfigured(str(error)) from None
+# The root key: from the environment or a file in production, else a 0600 file that the first start makes.
+KMS_ROOT_KEY = environment.secret("KMS_ROOT_KEY")
+KMS_ROOT_KEY_PATH = DATA_DIR / "root.key"
+
+# --- Django -----------------------------------------------------------------------------------------------------------
+SECRET_KEY = environment.secret("DJANGO_SECRET_KEY") or environment.secret_in_file(DATA_DIR / "django-secret")
+DEBUG = environment.flag("KMS_DEBUG")
+ALLOWED_HOSTS = environment.text("KMS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+CSRF_TRUSTED_ORIGINS = [origin for origin in environment.text("KMS_TRUSTED_ORIGINS").split(",") if origin]
+INSTALLED_APPS = [
+    "audit",
+    "access",
+    "instances",
+    "keys",
+    "kmsconsole",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "csp",
+    "django_htmx",
+    "lucide",
+    "template_partials",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "kmsconsole.middleware.request_id",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "kmsconsole.middleware.caller",
+]
+ROOT_URLCONF = "kmsconsole.urls"
+WSGI_APPLICATION = "kmsconsole.wsgi.application"
+TEMPLATES = [{
+    "BACKEND": "django.template.backends.django.DjangoTemplates",
+    "DIRS": [BASE_DIR / "templates"],
+    "APP_DIRS": True,
+    "OPTIONS": {"context_processors": [
+        "django.template.context_processors.request",
+        "django.contrib.auth.context_processors.auth",
+        "django.contrib.messages.context_processors.messages",
+        "kmsconsole.context.frame",
+    ]},
+}]
+
+# --- data -------------------------------------------------------------------------------------------------------------
+DATABASES = {"default": environ.Env.db_url_config(environment.secret("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'kms.sqlite3'}")}
+DATABASES["default"]["CONN_MAX_AGE"] = 600
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # WAL and IMMEDIATE: with Django's defaults four writers lose 8 % of their rows to "database is locked".
+    # FULL: what was answered survives a power cut. secure_delete: overwritten material is gone from the file as well.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Shared by all processes: a counter per process would double the tries of a password guesser.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "kms_cache"}}
+
+# --- people -----------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "access.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+ACCOUNT_ADAPTER = "kmsconsole.login.Adapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/15m/key"}
+ACCOUNT_SESSION_REMEMBER = False
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.flag("KMS_HTTPS")
+CSRF_COOKIE_SAMESITE = "Lax"
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("ja", "日本語"), ("zh-hans", "简体中文")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_THOUSAND_SEPARATOR = True
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+# No nonce at all: then nobody can add an inline script by habit.
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": {
+    "default-src": [NONE], "script-src": [SELF], "style-src": [SELF], "img-src": [SELF, "data:"], "font-src": [SELF],
+    "connect-src": [SELF], "frame-ancestors": [NONE], "base-uri": [NONE], "form-action": [SELF],
+}}
+
+# --- the clock --------------------------------------------------------------------------------------------------------
+# A job message is a nudge, the truth is a row: every task is a sweep over what is due, so a lost, late or doubled
+# message changes nothing, and the file system is broker enough for one machine.
+CELERY_BROKER_URL = environment.secret("KMS_BROKER_URL") or environment.secret("REDIS_URL") or "filesystem://"
+if CELERY_BROKER_URL == "filesystem://":
+    _queue = environment.private_directory(DATA_DIR / "queue")
+    _control = environment.private_directory(DATA_DIR / "queue-control")
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"data_folder_in": str(_queue), "data_folder_out": str(_queue),
+                                       "control_folder": str(_control), "polling_interval": 0.1}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# --- logs -------------------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": environment.text("KMS_LOG_LEVEL", "INFO")},
+    "loggers": {
+        "celery.app.trace": {"level": "WARNING"},
+        # Django's request logger prints the path with its query; the API never runs through it, the console must not.
+        "django.request": {"level": "ERROR"},
+    },
+}
