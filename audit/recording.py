@@ -6,6 +6,7 @@ entries from concurrent requests and store them in one commit without another fo
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from audit.models import Event
 from base import clock
@@ -95,6 +96,13 @@ def refusal(caller: Caller, action: str, target: Any, refused: Refused) -> None:
         write([entry(caller, action, target, outcome=refused.first.code, reasons=reasons)])
 
 
+def _failure(caller: Caller, action: str, target: Any) -> None:
+    # An operation that broke is an event as well. Where the database itself is what broke, there is nowhere to write to,
+    # and the original error matters more than this one.
+    with contextlib.suppress(DatabaseError), transaction.atomic():
+        write([entry(caller, action, target, outcome="InternalFailure")])
+
+
 def _target_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     for value in (*args, *kwargs.values()):
         if hasattr(value, "_meta"):
@@ -115,7 +123,10 @@ def operation(action: str) -> Callable[[Callable[Concatenate[Caller, P], R]], Ca
             try:
                 return function(caller, *args, **kwargs)
             except Refused as refused:
-                refusal(caller, action, _target_of(args, kwargs), refused)
+                refusal(caller, action, refused.target or _target_of(args, kwargs), refused)
+                raise
+            except Exception:
+                _failure(caller, action, _target_of(args, kwargs))
                 raise
 
         run.action = action  # type: ignore[attr-defined]

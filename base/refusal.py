@@ -32,7 +32,8 @@ class Refusal:
 class Refused(Exception):
     """Raised with every reason, in the order the API reports them; the first one names the answer.
 
-    `recorded` is set once the refusal stands in the audit trail, so that an outer door does not write it again.
+    `recorded` is set once the refusal stands in the audit trail, so that an outer door does not write it again; `target`
+    is the object it is about, where the raiser knows it and the arguments of the operation do not name it.
     """
 
     def __init__(self, *refusals: Refusal) -> None:
@@ -41,6 +42,7 @@ class Refused(Exception):
         super().__init__(", ".join(refusal.slug for refusal in refusals))
         self.refusals: tuple[Refusal, ...] = refusals
         self.recorded = False
+        self.target: Any = None
 
     @property
     def first(self) -> Refusal:

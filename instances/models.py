@@ -59,7 +59,8 @@ class Instance(models.Model):
             models.Index(fields=["end_at"], name="instance_due", condition=Q(released_at=None, expiry_marked_at=None)),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["account"], condition=Q(is_default=True, released_at=None), name="one_default_instance"),
+            models.UniqueConstraint(name="one_default_instance", fields=["account"],
+                                    condition=Q(is_default=True, released_at=None)),
             models.CheckConstraint(condition=Q(status__in=[*states.Status]), name="instance_status"),
             models.CheckConstraint(condition=Q(end_at__gt=models.F("started_at")), name="instance_term"),
         ]

@@ -11,6 +11,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 RENEWAL_DAYS = 15
+ONE_DAY = timedelta(days=1)
 
 
 class Status(StrEnum):
@@ -51,6 +52,6 @@ def end_of_term(start: datetime, months: int, zone: ZoneInfo) -> datetime:
     local = start.astimezone(zone)
     years, month = divmod(local.month - 1 + months, 12)
     year, month = local.year + years, month + 1
-    last = (datetime(year + month // 12, month % 12 + 1, 1, tzinfo=zone) - timedelta(days=1)).day
+    last = (datetime(year + month // 12, month % 12 + 1, 1, tzinfo=zone) - ONE_DAY).day
     day = datetime(year, month, min(local.day, last), tzinfo=zone)
-    return (day + timedelta(days=1)).astimezone(UTC)
+    return (day + ONE_DAY).astimezone(UTC)

@@ -28,10 +28,10 @@ class KeyQuerySet(models.QuerySet["Key"]):
 
     @staticmethod
     def _held(now: datetime) -> Q:
-        expired = Q(instance__end_at__lte=now, instance__end_at__lte=F("delete_at"))
-        grace = Q(instance__lapsed_at__lte=F("delete_at"),
-                  instance__resumed_at__gt=F("delete_at") - states.GRACE_AFTER_RENEWAL,
-                  instance__resumed_at__gt=now - states.GRACE_AFTER_RENEWAL)
+        """`states.state_at` as a condition, for rows whose delete date has come: the date lies in the time after the
+        instance's end, or lay in an expiry that was renewed less than a day ago."""
+        expired = Q(instance__end_at__lte=F("delete_at"))
+        grace = Q(instance__lapsed_at__lte=F("delete_at"), instance__resumed_at__gt=now - states.GRACE_AFTER_RENEWAL)
         return Q(instance__isnull=False) & (expired | grace)
 
     def due_for_destruction(self, now: datetime) -> KeyQuerySet:

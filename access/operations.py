@@ -1,0 +1,95 @@
+"""Accounts, users, AccessKeys and the nonces of their requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from access.models import AccessKey, Account, Role, UsedNonce, User
+from access.root import purpose_key
+from access.rules import why_not_permitted
+from audit import recording
+from base import ids
+from base.caller import Caller
+from base.refusal import Refused
+from crypto.envelope import Identity
+
+PURPOSE = "access-key"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAccessKey:
+    """An AccessKey with its secret in clear, for the length of one request. `active`: the key and its user may call."""
+
+    id: str
+    user: User
+    active: bool
+    secret: str = field(repr=False)
+
+
+def _permit(caller: Caller, action: str) -> None:
+    if reasons := why_not_permitted(caller, action):
+        raise Refused(*reasons)
+
+
+@recording.operation("CreateAccount")
+def create_account(caller: Caller, *, name: str, uid: str = "") -> Account:
+    _permit(caller, "CreateAccount")
+    with transaction.atomic():
+        account = Account.objects.create(uid=uid or ids.account_uid(), name=name, created_at=caller.at)
+        recording.record(caller, "CreateAccount", account)
+    return account
+
+
+@recording.operation("CreateUser")
+def create_user(caller: Caller, account: Account, *, name: str, password: str, role: str = Role.AUDITOR,
+                is_superuser: bool = False) -> User:
+    """A person of `account`. The password is hashed at once and stands nowhere else. Raises IntegrityError on a taken name."""
+    _permit(caller, "CreateUser")
+    with transaction.atomic():
+        user = User(username=name, account=account, role=role, is_staff=is_superuser, is_superuser=is_superuser,
+                    date_joined=caller.at)
+        user.set_password(password)
+        user.save(force_insert=True)
+        recording.record(caller, "CreateUser", ("user", name), role=role)
+    return user
+
+
+@recording.operation("CreateAccessKey")
+def create_access_key(caller: Caller, user: User) -> tuple[str, str]:
+    """(AccessKeyId, AccessKeySecret). The secret is shown this once; the database holds it sealed."""
+    _permit(caller, "CreateAccessKey")
+    key_id, secret = ids.access_key_id(), ids.access_key_secret()
+    sealed = purpose_key(PURPOSE).seal(secret.encode(), _identity(user, key_id))
+    with transaction.atomic():
+        key = AccessKey.objects.create(id=key_id, user=user, sealed_secret=sealed, created_at=caller.at)
+        recording.record(caller, "CreateAccessKey", key, user=user.username)
+    return key_id, secret
+
+
+def _identity(user: User, key_id: str) -> Identity:
+    return Identity(PURPOSE, user.account_id or "", key_id, "1")
+
+
+def open_access_key(access_key_id: str) -> OpenAccessKey | None:
+    """None where there is no such key. Not an operation: the door needs it before it knows who asks."""
+    key = AccessKey.objects.select_related("user").filter(pk=access_key_id).first()
+    if key is None:
+        return None
+    secret = purpose_key(PURPOSE).open(bytes(key.sealed_secret), _identity(key.user, key.pk)).decode()
+    return OpenAccessKey(key.pk, key.user, key.status == AccessKey.Status.ACTIVE and key.user.is_active, secret)
+
+
+def claim_nonce(access_key_id: str, nonce: str, *, keep_until: datetime) -> bool:
+    """True for the first use. The unique constraint decides, so it holds over all workers and machines.
+
+    keep_until: real time after which a request with this nonce's timestamp is refused anyway.
+    """
+    try:
+        with transaction.atomic():
+            UsedNonce(access_key_id=access_key_id, nonce=nonce, forget_at=keep_until).save(force_insert=True)
+    except IntegrityError:
+        return False
+    return True

@@ -1,0 +1,95 @@
+"""What may be created where. Pure: the proposal of a CreateKey call in, a complete plan or every refusal out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from base.refusal import Refusal
+from crypto.specs import AES_256, ENCRYPT_DECRYPT, KNOWN, SIGN_VERIFY, SPECS
+from instances import rules as instance_rules
+from keys.tags import why_not_tags
+
+ORIGINS = ("Aliyun_KMS", "EXTERNAL")
+DESCRIPTION_LIMIT = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The parameters of CreateKey as given; empty text means absent. Names and rules: reference `keys.md` 2.3."""
+
+    description: str = ""
+    spec: str = ""
+    usage: str = ""
+    origin: str = ""
+    protection_level: str = ""
+    enable_automatic_rotation: bool = False
+    rotation_interval: str = ""
+    key_storage_mechanism: str = ""
+    policy: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the key would go. instance: None for the shared store, where one default CMK lives; used, quota: key versions."""
+
+    instance: instance_rules.Facts | None
+    used: int = 0
+    quota: int = 0
+    has_default_key: bool = False
+
+
+def _parameter(name: str, reason: str, **facts: object) -> Refusal:
+    return Refusal("InvalidParameter", {"name": name, **facts}, reason=reason, who="user")
+
+
+def _not_yet(name: str) -> Refusal:
+    return Refusal("UnsupportedOperation", {"name": name}, reason="parameter_not_yet", who="nobody")
+
+
+def why_not_create(proposal: Proposal, home: Home, denied: tuple[Refusal, ...] = ()) -> tuple[Refusal, ...]:
+    """Every reason: parameters, permission, kind, state of the instance, quota."""
+    return (*_parameters(proposal), *denied, *_kind(proposal, home), *_home(home))
+
+
+def _parameters(proposal: Proposal) -> Iterator[Refusal]:
+    if len(proposal.description) > DESCRIPTION_LIMIT:
+        yield _parameter("Description", "too_long", limit=DESCRIPTION_LIMIT)
+    if proposal.spec and proposal.spec not in KNOWN:
+        yield _parameter("KeySpec", "unknown_value", value=proposal.spec[:64])
+    if proposal.usage not in ("", ENCRYPT_DECRYPT, SIGN_VERIFY):
+        yield _parameter("KeyUsage", "unknown_value", value=proposal.usage[:64])
+    if proposal.origin not in ("", *ORIGINS):
+        yield _parameter("Origin", "unknown_value", value=proposal.origin[:64])
+    if proposal.protection_level not in ("", "SOFTWARE", "HSM"):
+        yield _parameter("ProtectionLevel", "unknown_value", value=proposal.protection_level[:64])
+    yield from why_not_tags(proposal.tags)
+
+
+def _kind(proposal: Proposal, home: Home) -> Iterator[Refusal]:
+    spec = proposal.spec or AES_256.name
+    if spec in KNOWN and (spec not in SPECS or proposal.usage == SIGN_VERIFY):
+        yield Refusal("UnsupportedOperation", {"spec": spec, "usage": proposal.usage}, reason="spec_not_yet")
+    if spec in SPECS and spec != AES_256.name:
+        # AES-128 and AES-192 belong to hardware instances (keys.md 4.1).
+        yield Refusal("UnsupportedOperation", {"spec": spec}, reason="spec_needs_hardware")
+    if proposal.enable_automatic_rotation:
+        yield _not_yet("EnableAutomaticRotation")
+    if proposal.policy:
+        yield Refusal("Forbidden.KeyPolicyUnSupported", {"name": "Policy"}, reason="policy_not_yet")
+    if proposal.key_storage_mechanism:
+        yield _not_yet("KeyStorageMechanism")
+    if home.instance is None and proposal.protection_level == "HSM":
+        yield Refusal("Unsupported.ProtectionLevel", {"name": "ProtectionLevel"})
+
+
+def _home(home: Home) -> Iterator[Refusal]:
+    if home.instance is None:
+        if home.has_default_key:
+            yield Refusal("Rejected.LimitExceeded", {"limit": 1}, reason="one_default_key", who="nobody")
+        return
+    yield from instance_rules.why_not("CreateKey", home.instance)
+    if home.used >= home.quota:
+        yield Refusal("Rejected.LimitExceeded", home.instance.named(limit=home.quota, used=home.used),
+                      reason="quota_keys", who="owner", lifted_by="page:instance")

@@ -1,0 +1,57 @@
+"""The Filters of ListKeys (reference `keys.md` 2.4): different names are ANDed, values of one name are ORed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from django.db.models import Q
+
+from base.caller import Caller
+from base.refusal import Refusal, Refused
+from keys.models import Alias, Key, KeyQuerySet, KeyTag
+from keys.states import State
+
+MOST = 10
+
+
+def _state(values: Sequence[str], now: datetime) -> Q:
+    """By the state that shows: a key of an expired instance is Unavailable, whatever its row says."""
+    expired = Q(instance__isnull=False, instance__end_at__lte=now)
+    found = Q(state__in=[value for value in values if value != State.UNAVAILABLE]) & ~expired
+    return found | expired if State.UNAVAILABLE in values else found
+
+
+def _creator_type(values: Sequence[str], now: datetime) -> Q:
+    kinds = {"Service": Q(kind=Key.Kind.SERVICE), "User": ~Q(kind=Key.Kind.SERVICE)}
+    found = Q(pk__in=[])
+    for value in values:
+        found |= kinds.get(value, Q(pk__in=[]))
+    return found
+
+
+FILTERS: dict[str, Callable[[Sequence[str], datetime], Q]] = {
+    "KeyState": _state,
+    "KeySpec": lambda values, now: Q(spec__in=values),
+    "KeyUsage": lambda values, now: Q(usage__in=values),
+    "ProtectionLevel": lambda values, now: Q(protection_level__in=values),
+    "CreatorType": _creator_type,
+    "DKMSInstanceId": lambda values, now: Q(instance__in=values),
+    "keyId": lambda values, now: Q(pk__in=values),
+    "AliasName": lambda values, now: Q(pk__in=Alias.objects.filter(name__in=values).values("key")),
+    "Creator": lambda values, now: Q(creator__in=values),
+    "TagKey": lambda values, now: Q(pk__in=KeyTag.objects.filter(tag_key__in=values).values("key")),
+    "TagValue": lambda values, now: Q(pk__in=KeyTag.objects.filter(tag_value__in=values).values("key")),
+}
+
+
+def filtered(caller: Caller, filters: Mapping[str, Sequence[str]]) -> KeyQuerySet:
+    """The caller's living keys. Raises Refused on an unknown name or more than ten of anything; an entry without values
+    filters nothing."""
+    rows = Key.objects.of(caller.account).living(caller.at)
+    if len(filters) > MOST or any(len(values) > MOST or name not in FILTERS for name, values in filters.items()):
+        raise Refused(Refusal("InvalidParameter", {"name": "Filters"}, reason="unknown_filter", who="user"))
+    for name, values in filters.items():
+        if values:
+            rows = rows.filter(FILTERS[name](values, caller.at))
+    return rows

@@ -1,0 +1,25 @@
+"""Asking the rules about one key on behalf of one caller: `reasons` for pages, `permit` for operations."""
+
+from __future__ import annotations
+
+from base.caller import Caller
+from base.refusal import Refusal, Refused
+from keys import lookup, rules
+from keys.models import Key
+
+
+def reasons(action: str, caller: Caller, key: Key, *, window_days: int | None = None) -> tuple[Refusal, ...]:
+    """Every reason why `caller` may not do `action` with `key` now; empty where it may."""
+    return rules.why_not(action, lookup.facts(caller, key, action), window_days=window_days)
+
+
+def permit(action: str, caller: Caller, key: Key, *, window_days: int | None = None) -> None:
+    """Raises Refused with every reason."""
+    if refusals := reasons(action, caller, key, window_days=window_days):
+        raise Refused(*refusals)
+
+
+def still_as_seen(key: Key, revision: int | None) -> None:
+    """A page sends the revision it showed; raises Refused where the key has changed since."""
+    if revision is not None and revision != key.revision:
+        raise Refused(Refusal("Rejected.StateModifiedFailed", {"key": key.pk}, reason="changed_meanwhile", who="user"))

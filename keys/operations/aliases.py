@@ -1,0 +1,86 @@
+"""Aliases: resources of their own that point at a key."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+
+from access.rules import why_not_permitted
+from audit import recording
+from base.caller import Caller
+from base.page import Page
+from base.refusal import Refusal, Refused
+from keys import aliasing, lookup
+from keys.gate import permit, reasons
+from keys.models import Alias, Key
+
+
+def _valid_name(name: str) -> None:
+    if refusals := aliasing.why_not_name(name):
+        raise Refused(*refusals)
+
+
+@recording.operation("CreateAlias")
+def create_alias(caller: Caller, key: Key, *, alias_name: str) -> Alias:
+    _valid_name(alias_name)
+    permit("CreateAlias", caller, key)
+    try:
+        with transaction.atomic():
+            alias = Alias.objects.create(account_id=key.account_id, name=alias_name, key=key, created_at=caller.at)
+            recording.record(caller, "CreateAlias", alias, key=key.pk)
+    except IntegrityError:
+        raise Refused(Refusal("AliasAlreadyExists", {"alias": alias_name}, who="user", lifted_by="UpdateAlias")) from None
+    return alias
+
+
+@recording.operation("UpdateAlias")
+def update_alias(caller: Caller, key: Key, *, alias_name: str) -> Alias:
+    """Points the alias at `key`; judged by this target alone, the key it leaves does not matter."""
+    _valid_name(alias_name)
+    alias = lookup.alias_for(caller, alias_name)
+    permit("UpdateAlias", caller, key)
+    with transaction.atomic():
+        moved = Alias.objects.filter(pk=alias.pk, key_id=alias.key_id).update(key=key)
+        if not moved:
+            raise Refused(Refusal("Rejected.StateModifiedFailed", {"alias": alias_name}, reason="changed_meanwhile",
+                                  who="user"))
+        recording.record(caller, "UpdateAlias", alias, key=key.pk, before=alias.key_id)
+    alias.key = key
+    return alias
+
+
+@recording.operation("DeleteAlias")
+def delete_alias(caller: Caller, *, alias_name: str) -> None:
+    """Allowed in every state of the key; never touches the key."""
+    alias = lookup.alias_for(caller, alias_name)
+    refusals = reasons("DeleteAlias", caller, alias.key)
+    if refusals:
+        refused = Refused(*refusals)
+        refused.target = alias
+        raise refused
+    with transaction.atomic():
+        gone, _ = Alias.objects.filter(pk=alias.pk).delete()
+        if not gone:
+            raise Refused(Refusal("Forbidden.AliasNotFound", {"alias": alias_name[:300]}, who="user"))
+        recording.record(caller, "DeleteAlias", ("alias", alias.name), key=alias.key_id)
+
+
+@recording.operation("ListAliases")
+def list_aliases(caller: Caller, *, page_number: int = 1, page_size: int = 10) -> Page:
+    """By name."""
+    if denied := why_not_permitted(caller, "ListAliases"):
+        raise Refused(*denied)
+    rows = Alias.objects.filter(account_id=caller.account).select_related("key__instance").order_by("name")
+    start = (page_number - 1) * page_size
+    page = Page(list(rows[start:start + page_size]), rows.count(), page_number, page_size)
+    recording.record(caller, "ListAliases")
+    return page
+
+
+@recording.operation("ListAliasesByKeyId")
+def list_aliases_by_key_id(caller: Caller, key: Key, *, page_number: int = 1, page_size: int = 10) -> Page:
+    permit("ListAliasesByKeyId", caller, key)
+    rows = Alias.objects.filter(key=key).order_by("name")
+    start = (page_number - 1) * page_size
+    page = Page(list(rows[start:start + page_size]), rows.count(), page_number, page_size)
+    recording.record(caller, "ListAliasesByKeyId", key)
+    return page

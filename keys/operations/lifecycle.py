@@ -1,0 +1,172 @@
+"""A key's life: creation, enabling, the scheduled deletion and its end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+
+from access.models import Account
+from access.rules import why_not_permitted
+from audit import recording
+from base import ids
+from base.caller import Caller
+from base.refusal import Refusal, Refused
+from crypto.engine import material_identity
+from crypto.provider import Material
+from crypto.specs import AES_256, ENCRYPT_DECRYPT, SPECS
+from instances import lookup as instance_lookup
+from instances import opening
+from instances.models import Instance
+from keys import creation
+from keys.gate import permit, still_as_seen
+from keys.models import Alias, Key, KeyMaterial, KeyTag, KeyVersion
+from keys.states import State
+
+OVERWRITE = b"\0" * 128
+
+
+def home_of(caller: Caller, instance: Instance | None) -> creation.Home:
+    """The facts of the place a new key would go to."""
+    if instance is None:
+        living = Key.objects.of(caller.account).living(caller.at)
+        return creation.Home(None, has_default_key=living.filter(kind=Key.Kind.DEFAULT).exists())
+    used = KeyVersion.objects.filter(key__instance=instance).exclude(key__state=State.DESTROYED).count()
+    return creation.Home(instance_lookup.facts(caller, instance), used, instance.key_quota)
+
+
+@recording.operation("CreateKey")
+def create_key(caller: Caller, *, instance: Instance | None = None, description: str = "", spec: str = "",
+               usage: str = "", origin: str = "", protection_level: str = "", enable_automatic_rotation: bool = False,
+               rotation_interval: str = "", key_storage_mechanism: str = "", policy: str = "",
+               tags: tuple[tuple[str, str], ...] = ()) -> Key:
+    """A key in `instance`; without one, in the account's default instance; without that, the default CMK.
+
+    1. The provider generates, outside any transaction. 2. Key, version and material are written together with the event.
+    A crash in between leaves nothing with software keys. Origin EXTERNAL skips 1 and waits for material.
+    """
+    instance = instance or instance_lookup.default_instance(caller.account)
+    proposal = creation.Proposal(description, spec, usage, origin, protection_level, enable_automatic_rotation,
+                                 rotation_interval, key_storage_mechanism, policy, tags)
+    denied = why_not_permitted(caller, "CreateKey")
+    if reasons := creation.why_not_create(proposal, home_of(caller, instance), denied):
+        raise Refused(*reasons)
+    account = Account.objects.get(pk=caller.account)
+    external = origin == "EXTERNAL"
+    key = Key(id=ids.key_id(caller.at), account=account, instance=instance,
+              kind=Key.Kind.CUSTOMER if instance else Key.Kind.DEFAULT,
+              state=State.PENDING_IMPORT if external else State.ENABLED, spec=spec or AES_256.name,
+              usage=usage or ENCRYPT_DECRYPT, origin=origin or "Aliyun_KMS", description=description,
+              creator=caller.account, created_at=caller.at, last_rotation_at=caller.at)
+    try:
+        _store(caller, key, tags, with_material=not external)
+    except IntegrityError:
+        # Two "Enable" of the default CMK at once: the constraint lets one through.
+        raise Refused(Refusal("Rejected.LimitExceeded", {"limit": 1}, reason="one_default_key")) from None
+    return key
+
+
+def _store(caller: Caller, key: Key, tags: tuple[tuple[str, str], ...], *, with_material: bool) -> None:
+    version = KeyVersion(id=ids.key_version_id(key.pk), key=key, is_primary=True, created_at=caller.at)
+    if with_material:
+        wrapping = opening.wrapping_key_for(caller, key.account, key.instance)
+        identity = material_identity(key.account_id, key.pk, version.pk)
+        material = opening.engine_for(wrapping).generate(SPECS[key.spec], identity)
+    with transaction.atomic():
+        key.save(force_insert=True)
+        if with_material:
+            version.save(force_insert=True)
+            KeyMaterial.objects.create(version=version, wrapping_key=wrapping, stored=material.stored)
+        KeyTag.objects.bulk_create([KeyTag(key=key, tag_key=name, tag_value=value) for name, value in tags])
+        recording.record(caller, "CreateKey", key, spec=key.spec, origin=key.origin, instance=key.instance_id or "")
+
+
+def _switch(caller: Caller, action: str, key: Key, state: State, revision: int | None) -> Key:
+    permit(action, caller, key)
+    still_as_seen(key, revision)
+    with transaction.atomic():
+        if key.state != state:
+            key.move(state=state)
+        recording.record(caller, action, key)
+    return key
+
+
+@recording.operation("EnableKey")
+def enable_key(caller: Caller, key: Key, *, revision: int | None = None) -> Key:
+    """Enabling an enabled key succeeds silently."""
+    return _switch(caller, "EnableKey", key, State.ENABLED, revision)
+
+
+@recording.operation("DisableKey")
+def disable_key(caller: Caller, key: Key, *, revision: int | None = None) -> Key:
+    """Disabling a disabled key succeeds silently."""
+    return _switch(caller, "DisableKey", key, State.DISABLED, revision)
+
+
+@recording.operation("ScheduleKeyDeletion")
+def schedule_key_deletion(caller: Caller, key: Key, *, window_days: int, revision: int | None = None) -> Key:
+    """The key stops at once and is destroyed `window_days` x 24 h from now, to the second; cancellable until then."""
+    permit("ScheduleKeyDeletion", caller, key, window_days=window_days)
+    still_as_seen(key, revision)
+    delete_at = caller.at + timedelta(days=window_days)
+    with transaction.atomic():
+        key.move(state=State.PENDING_DELETION, delete_at=delete_at, deletion_scheduled_at=caller.at,
+                 deletion_scheduled_by=caller.principal, next_try_at=None)
+        recording.record(caller, "ScheduleKeyDeletion", key, window_days=window_days, delete_at=delete_at)
+    return key
+
+
+@recording.operation("CancelKeyDeletion")
+def cancel_key_deletion(caller: Caller, key: Key, *, revision: int | None = None) -> Key:
+    """Back to Enabled, also where the key was disabled before; a key without material goes back to PendingImport."""
+    permit("CancelKeyDeletion", caller, key)
+    still_as_seen(key, revision)
+    with transaction.atomic():
+        has_material = KeyMaterial.objects.filter(version__key=key).exists()
+        key.move(state=State.ENABLED if has_material else State.PENDING_IMPORT, delete_at=None,
+                 deletion_scheduled_at=None, deletion_scheduled_by="", next_try_at=None)
+        recording.record(caller, "CancelKeyDeletion", key, state=key.state)
+    return key
+
+
+@recording.operation("UpdateKeyDescription")
+def update_key_description(caller: Caller, key: Key, *, description: str, revision: int | None = None) -> Key:
+    """Replaces the description; empty text deletes it."""
+    if len(description) > creation.DESCRIPTION_LIMIT:
+        raise Refused(Refusal("InvalidParameter", {"name": "Description", "limit": creation.DESCRIPTION_LIMIT},
+                              reason="too_long", who="user"))
+    permit("UpdateKeyDescription", caller, key)
+    still_as_seen(key, revision)
+    with transaction.atomic():
+        key.move(description=description)
+        recording.record(caller, "UpdateKeyDescription", key)
+    return key
+
+
+@recording.operation("DestroyKey")
+def destroy_key(caller: Caller, key: Key) -> Key:
+    """The end of a scheduled deletion; only the clock comes here, and only for a key whose date has come.
+
+    1. In one transaction: claim the row by its revision (a cancel or a second sweep since then wins or loses here),
+    overwrite and remove every wrapped material, free the aliases, write the event. The row stays as the tombstone.
+    2. Afterwards tell the provider, which for software keys keeps nothing; a second call does no harm.
+    """
+    if key.state != State.PENDING_DELETION or key.state_at(caller.at) is not State.DESTROYED:
+        raise Refused(Refusal("Rejected.StateModifiedFailed", {"key": key.pk}, reason="not_due"))
+    rows = list(KeyMaterial.objects.filter(version__key=key).select_related("version", "wrapping_key"))
+    held = [(row.wrapping_key, Material(SPECS[key.spec], material_identity(key.account_id, key.pk, row.version_id),
+                                        bytes(row.stored))) for row in rows]
+    with transaction.atomic():
+        key.move(state=State.DESTROYED, destroyed_at=caller.at)
+        material = KeyMaterial.objects.filter(version__key=key)
+        material.update(stored=OVERWRITE)
+        material.delete()
+        aliases = Alias.objects.filter(key=key)
+        names = sorted(aliases.values_list("name", flat=True))
+        aliases.delete()
+        KeyTag.objects.filter(key=key).delete()
+        recording.record(caller, "DestroyKey", key, scheduled_by=key.deletion_scheduled_by,
+                         scheduled_at=key.deletion_scheduled_at, delete_at=key.delete_at, versions=len(rows), aliases=names)
+    for wrapping, stored in held:
+        opening.engine_for(wrapping).destroy(stored)
+    return key

@@ -1,0 +1,71 @@
+"""Reads. They change nothing, and are audited all the same: who looked is part of what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from access.rules import why_not_permitted
+from audit import recording
+from base.caller import Caller
+from base.page import Page
+from base.refusal import Refusal, Refused
+from keys.filters import filtered
+from keys.gate import permit
+from keys.models import Key, KeyVersion
+from keys.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """A key as it is at the caller's time. primary_version_id: empty while there is no material yet."""
+
+    key: Key
+    state: State
+    primary_version_id: str
+
+
+def view(caller: Caller, key: Key) -> KeyView:
+    primary = KeyVersion.objects.filter(key=key, is_primary=True).values_list("pk", flat=True).first()
+    return KeyView(key, key.state_at(caller.at), primary or "")
+
+
+@recording.operation("DescribeKey")
+def describe_key(caller: Caller, key: Key) -> KeyView:
+    permit("DescribeKey", caller, key)
+    recording.record(caller, "DescribeKey", key)
+    return view(caller, key)
+
+
+@recording.operation("ListKeys")
+def list_keys(caller: Caller, *, filters: Mapping[str, Sequence[str]] | None = None, page_number: int = 1,
+              page_size: int = 10) -> Page:
+    """Newest first. `filters`: name -> values, as `keys.filters` knows them. Items are Key rows with their instance."""
+    if denied := why_not_permitted(caller, "ListKeys"):
+        raise Refused(*denied)
+    rows = filtered(caller, filters or {}).select_related("instance").order_by("-created_at", "-id")
+    start = (page_number - 1) * page_size
+    page = Page(list(rows[start:start + page_size]), rows.count(), page_number, page_size)
+    recording.record(caller, "ListKeys", filters=sorted(filters or {}))
+    return page
+
+
+@recording.operation("ListKeyVersions")
+def list_key_versions(caller: Caller, key: Key, *, page_number: int = 1, page_size: int = 10) -> Page:
+    """Newest first."""
+    permit("ListKeyVersions", caller, key)
+    rows = KeyVersion.objects.filter(key=key).order_by("-created_at", "-id")
+    start = (page_number - 1) * page_size
+    page = Page(list(rows[start:start + page_size]), rows.count(), page_number, page_size)
+    recording.record(caller, "ListKeyVersions", key)
+    return page
+
+
+@recording.operation("DescribeKeyVersion")
+def describe_key_version(caller: Caller, key: Key, *, key_version_id: str) -> KeyVersion:
+    permit("DescribeKeyVersion", caller, key)
+    version = KeyVersion.objects.filter(key=key, pk=key_version_id).first()
+    if version is None:
+        raise Refused(Refusal("Forbidden.KeyVersionNotFound", {"key": key.pk, "version": key_version_id[:64]}, who="user"))
+    recording.record(caller, "DescribeKeyVersion", key, version=version.pk)
+    return version

@@ -1,0 +1,106 @@
+"""Why a key does not do something: every reason, in the order the API reports them (reference `keys.md` 3.3).
+
+Pure. Pages ask before the button is pressed, operations obey, sweeps too; nothing is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from base.refusal import Refusal
+from instances import rules as instance_rules
+from keys.states import CRYPTOGRAPHY, GATE, READS, WINDOW_DAYS, State
+
+_STATE_LIFTED_BY = {
+    State.DISABLED: ("administrator", "EnableKey"),
+    State.PENDING_DELETION: ("administrator", "CancelKeyDeletion"),
+    State.PENDING_IMPORT: ("administrator", "ImportKeyMaterial"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the rules look at, loaded once per key. kind: customer, default or service; edition: 1.0 or 3.0; denied: the
+    permission system's refusals; instance: facts of the instance, None for a key in no instance."""
+
+    id: str
+    state: State
+    kind: str
+    edition: str
+    origin: str
+    creator: str
+    door: str
+    denied: tuple[Refusal, ...] = ()
+    instance: instance_rules.Facts | None = None
+    delete_at: datetime | None = None
+    protected: bool = False
+    protection_description: str = ""
+    instance_protected: bool = False
+    instance_protection_description: str = ""
+
+    def named(self, **more: Any) -> dict[str, Any]:
+        return {"key": self.id, **more}
+
+
+def why_not(action: str, facts: Facts, *, window_days: int | None = None) -> tuple[Refusal, ...]:
+    """Empty where `action` is allowed. `window_days` is the proposal of ScheduleKeyDeletion, where there is one."""
+    reasons = [*_parameters(window_days), *facts.denied, *_kind(action, facts), *_state(action, facts),
+               *_protection(action, facts)]
+    return tuple(reasons)
+
+
+def _parameters(window_days: int | None) -> Iterator[Refusal]:
+    if window_days is not None and window_days not in WINDOW_DAYS:
+        yield Refusal("InvalidParameter", {"name": "PendingWindowInDays", "low": WINDOW_DAYS[0], "high": WINDOW_DAYS[-1]},
+                      reason="window_out_of_range", who="user")
+
+
+def _kind(action: str, facts: Facts) -> Iterator[Refusal]:
+    if facts.kind == "service" and action not in READS:
+        # The owning service looks after it; it is free, and nothing has to be done about it (1.3).
+        yield Refusal("Rejected.UnsupportedOperation", facts.named(service=facts.creator), reason="service_key",
+                      who="service")
+    if facts.kind == "default" and action in CRYPTOGRAPHY:
+        yield Refusal("UnsupportedOperation", facts.named(), reason="default_key_serves_services_only",
+                      who="administrator", lifted_by="CreateKey")
+    if facts.edition == "1.0" and facts.door == "console" and action not in READS:
+        yield Refusal("UnsupportedOperation", facts.named(), reason="legacy_read_only", who="administrator",
+                      lifted_by="page:legacy")
+
+
+def _state(action: str, facts: Facts) -> Iterator[Refusal]:
+    state = facts.state
+    if state is State.DESTROYED:
+        yield Refusal("Forbidden.KeyNotFound", facts.named(), reason="key_destroyed")
+        return
+    cell = GATE[action][state]
+    if cell == "ok":
+        return
+    if state is State.UNAVAILABLE and facts.instance is not None:
+        yield from instance_rules.not_serving(facts.instance, code="Rejected.Unavailable")
+        return
+    who, lifted_by = _STATE_LIFTED_BY.get(state, ("nobody", ""))
+    dated = facts.named(state=str(state), **({"delete_at": facts.delete_at} if facts.delete_at else {}))
+    if cell == "own":
+        yield Refusal(f"Rejected.{state}", dated, who=who, lifted_by=lifted_by)
+    elif action == "CancelKeyDeletion":
+        yield Refusal("Rejected.StateModifiedFailed", dated, reason="nothing_to_cancel")
+    elif action == "ScheduleKeyDeletion":
+        yield Refusal("Rejected.StateModifiedFailed", dated, reason="already_scheduled", who=who, lifted_by=lifted_by)
+    else:
+        yield Refusal("Rejected.StateModifiedFailed", dated, reason=f"moved_{state}", who=who, lifted_by=lifted_by)
+
+
+def _protection(action: str, facts: Facts) -> Iterator[Refusal]:
+    if action != "ScheduleKeyDeletion":
+        return
+    if facts.protected:
+        yield Refusal("Rejected.DeletionProtection", facts.named(description=facts.protection_description),
+                      reason="deletion_protection_key", who="administrator", lifted_by="SetDeletionProtection")
+    if facts.instance_protected and facts.instance is not None:
+        yield Refusal("Rejected.DeletionProtection",
+                      facts.instance.named(key=facts.id, description=facts.instance_protection_description),
+                      reason="deletion_protection_instance", who="administrator", lifted_by="SetDeletionProtection")
