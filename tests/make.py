@@ -1,0 +1,98 @@
+"""Objects for tests, built by the product's own operations; nothing here writes a row that a user could not cause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from access import operations as access
+from access import root
+from access.models import Account, Role, User
+from base import clock, ids
+from base.caller import Caller
+from instances import operations as instances
+from instances.models import Instance
+from keys import operations as keys
+from keys.models import Key
+from keys.states import State
+
+PASSWORD = "only-for-tests-4711"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Someone of the cast. Call it for a Caller: ``alice()``, ``alice(at=..., door="console")``."""
+
+    user: User
+
+    def __call__(self, *, at: datetime | None = None, door: str = "api") -> Caller:
+        return self.user.caller(door, at or clock.now(), request_id=ids.request_id(), address="127.0.0.1")
+
+    @property
+    def account(self) -> Account:
+        return self.user.account
+
+    @property
+    def name(self) -> str:
+        return self.user.username
+
+
+def operator(at: datetime | None = None) -> Caller:
+    """The product itself, at the shell."""
+    return Caller.system(at or clock.now(), job="tests", door="shell")
+
+
+def account(name: str = "Example") -> Account:
+    root.prepare()
+    return access.create_account(operator(), name=name)
+
+
+def person(home: Account, name: str, role: str = Role.ADMINISTRATOR) -> Person:
+    return Person(access.create_user(operator(), home, name=name, password=PASSWORD, role=role))
+
+
+def access_key(who: Person) -> tuple[str, str]:
+    return access.create_access_key(operator(), who.user)
+
+
+def instance(who: Person, *, name: str = "main", months: int = 12, enabled: bool = True, at: datetime | None = None,
+             **more: Any) -> Instance:
+    made = instances.order_instance(who(at=at), who.account, name=name, months=months, **more)
+    return instances.enable_instance(who(at=at), made) if enabled else made
+
+
+def expired_instance(who: Person, *, name: str = "expired") -> Instance:
+    """One whose twelve months ended a month ago, so it can still be renewed by its owner's wish."""
+    return instance(who, name=name, at=clock.now() - timedelta(days=396))
+
+
+def key(who: Person, state: State = State.ENABLED, *, home: Instance | None = None, at: datetime | None = None,
+        **more: Any) -> Key:
+    """A key in `state`, led there by operations: Unavailable lives in an expired instance, Destroyed was scheduled and due."""
+    at = at or clock.now()
+    if state is State.UNAVAILABLE:
+        home = expired_instance(who)
+        return keys.create_key(who(at=home.created_at), instance=home, **more)
+    if state is State.DESTROYED:
+        return destroyed_key(who, home=home, at=at, **more)
+    if state is State.PENDING_IMPORT:
+        more["origin"] = "EXTERNAL"
+    made = keys.create_key(who(at=at), instance=home, **more)
+    if state is State.DISABLED:
+        keys.disable_key(who(at=at), made)
+    elif state is State.PENDING_DELETION:
+        keys.schedule_key_deletion(who(at=at), made, window_days=7)
+    return made
+
+
+def due_key(who: Person, *, home: Instance | None = None, at: datetime | None = None, **more: Any) -> Key:
+    """A key whose scheduled deletion fell due an hour ago and that no sweep has met yet."""
+    before = (at or clock.now()) - timedelta(days=7, hours=1)
+    made = keys.create_key(who(at=before), instance=home, **more)
+    return keys.schedule_key_deletion(who(at=before), made, window_days=7)
+
+
+def destroyed_key(who: Person, *, home: Instance | None = None, at: datetime | None = None, **more: Any) -> Key:
+    due = due_key(who, home=home, at=at, **more)
+    return keys.destroy_key(Caller.system(at or clock.now()), due)
