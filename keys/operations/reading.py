@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from access.rules import why_not_permitted
 from audit import recording
 from base.caller import Caller
@@ -39,11 +41,14 @@ def describe_key(caller: Caller, key: Key) -> KeyView:
 
 @recording.operation("ListKeys")
 def list_keys(caller: Caller, *, filters: Mapping[str, Sequence[str]] | None = None, page_number: int = 1,
-              page_size: int = 10) -> Page:
-    """Newest first. `filters`: name -> values, as `keys.filters` knows them. Items are Key rows with their instance."""
+              page_size: int = 10, among: Q | None = None) -> Page:
+    """Newest first. `filters`: name -> values, as `keys.filters` knows them. Items are Key rows with their instance.
+
+    among: what a page narrows the list to beyond the vendor's filters (a search, a tab).
+    """
     if denied := why_not_permitted(caller, "ListKeys"):
         raise Refused(*denied)
-    rows = filtered(caller, filters or {}).select_related("instance").order_by("-created_at", "-id")
+    rows = filtered(caller, filters or {}).filter(among or Q()).select_related("instance").order_by("-created_at", "-id")
     start = (page_number - 1) * page_size
     page = Page(list(rows[start:start + page_size]), rows.count(), page_number, page_size)
     recording.record(caller, "ListKeys", filters=sorted(filters or {}))
