@@ -1,0 +1,11 @@
+"""Messages of beat that wake the sweeps of this floor."""
+
+from celery import shared_task
+
+from base import clock
+from instances import sweeps
+
+
+@shared_task
+def mark_expired_instances() -> None:
+    sweeps.mark_expired(clock.now())

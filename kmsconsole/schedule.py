@@ -1,0 +1,34 @@
+"""Everything the clock does, in one dictionary. A message only wakes a sweep, which looks for itself what is due; so a
+lost, late or doubled message changes nothing, and a message nobody fetched within a minute may be dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from access import sweeps as access_sweeps
+from base import clock
+from instances import sweeps as instance_sweeps
+from keys import sweeps as key_sweeps
+
+CLOCK = "clock"
+_DROP = {"expires": 60}
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    # Ten seconds: the longest that a due key's material lies in the database after its date. Nobody can use it then.
+    "destroy-due-keys": {"task": "keys.tasks.destroy_due_keys", "schedule": 10.0, "options": _DROP},
+    # Writes the one event of an expiry; service has stopped by itself, at the date.
+    "mark-expired-instances": {"task": "instances.tasks.mark_expired_instances", "schedule": 30.0, "options": _DROP},
+    # Keeps the table of used nonces as small as the clock window of signatures.
+    "forget-nonces": {"task": "access.tasks.forget_nonces", "schedule": 60.0, "options": _DROP},
+    # /readyz calls the product not ready when this has not come for three minutes.
+    "heartbeat": {"task": "kmsconsole.tasks.heartbeat", "schedule": 20.0, "options": _DROP},
+}
+
+# What `manage.py sweep` runs, in this order: instances first, because an expired one holds its keys' deletions.
+SWEEPS: dict[str, Callable[[datetime], int]] = {
+    "mark-expired-instances": instance_sweeps.mark_expired,
+    "destroy-due-keys": key_sweeps.destroy_due,
+    "forget-nonces": lambda now: access_sweeps.forget_nonces(clock.real_now()),
+}

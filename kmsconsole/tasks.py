@@ -1,0 +1,12 @@
+"""The clock's own sign of life: beat sent it, the broker carried it, a worker ran it and the database took it."""
+
+from celery import shared_task
+
+from base import clock
+from kmsconsole.models import Heartbeat
+from kmsconsole.schedule import CLOCK
+
+
+@shared_task
+def heartbeat() -> None:
+    Heartbeat.beat(CLOCK, clock.real_now())
