@@ -1,4 +1,4 @@
-"""/healthz: this process answers. /readyz: everything behind it does its work. JSON, no login, no details that help a stranger."""
+"""/healthz: this process answers. /readyz: all behind it does its work. JSON, no login, no details that help a stranger."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from kmsconsole import environment, first_start, preparing, shell, addresses
+from kmsconsole import addresses, environment, first_start, preparing, shell
 from kmsconsole.first_start import FirstThings
 
 LINE = "-" * 72
