@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from access.rules import why_not_permitted
 from audit import recording
@@ -65,11 +66,11 @@ def delete_alias(caller: Caller, *, alias_name: str) -> None:
 
 
 @recording.operation("ListAliases")
-def list_aliases(caller: Caller, *, page_number: int = 1, page_size: int = 10) -> Page:
-    """By name."""
+def list_aliases(caller: Caller, *, page_number: int = 1, page_size: int = 10, among: Q | None = None) -> Page:
+    """By name. among: what a page narrows the list to (a search)."""
     if denied := why_not_permitted(caller, "ListAliases"):
         raise Refused(*denied)
-    rows = Alias.objects.filter(account_id=caller.account).select_related("key__instance").order_by("name")
+    rows = Alias.objects.filter(among or Q(), account_id=caller.account).select_related("key__instance").order_by("name")
     start = (page_number - 1) * page_size
     page = Page(list(rows[start:start + page_size]), rows.count(), page_number, page_size)
     recording.record(caller, "ListAliases")
