@@ -1,0 +1,99 @@
+"""The one table of the API: vendor operation -> function, its parameters, the shape of its answer.
+
+Source: `operations.json` and reference `keys.md` 2.1, which says where an alias or ARN may stand for a key id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from api import answers, regions
+from api.json_parameters import Context, Filters, Tags
+from api.parameters import Bool, Given, InstanceId, Int, KeyId, Parameter, PlainKeyId, Text, pages
+from base.caller import Caller
+from base.refusal import Refusal, Refused
+from instances import operations as instances
+from keys import operations as keys
+
+
+class Call:
+    """One operation behind the door. parameters: argument of the function -> parser."""
+
+    def __init__(self, operation: Callable[..., Any], answer: Callable[[Caller, Any], answers.Body],
+                 **parameters: Parameter[Any]) -> None:
+        self.operation, self.answer = operation, answer
+        self.parameters: Mapping[str, Parameter[Any]] = parameters
+
+    def perform(self, caller: Caller, given: Given) -> answers.Body:
+        """Raises Refused: every refused parameter at once, or the first name that is not found, or the operation's own."""
+        values: dict[str, Any] = {}
+        refusals: list[Refusal] = []
+        for argument, parameter in self.parameters.items():
+            try:
+                values[argument] = parameter.read(given)
+            except Refused as refused:
+                refusals += refused.refusals
+        if refusals:
+            raise Refused(*refusals)
+        found = {argument: self.parameters[argument].find(caller, value) for argument, value in values.items()}
+        return self.answer(caller, self.operation(caller, **found))
+
+
+class CallForEnclaves(Call):
+    """A call that could also answer to an attested enclave (`Recipient`), which is not documented by the vendor."""
+
+    def perform(self, caller: Caller, given: Given) -> answers.Body:
+        if "Recipient" in given:
+            raise Refused(Refusal("UnsupportedOperation", {"name": "Recipient"}, reason="recipient_not_supported"))
+        return super().perform(caller, given)
+
+
+def _one_key(operation: Callable[..., Any], **parameters: Parameter[Any]) -> Call:
+    """A change to one key, named by its id, that answers nothing."""
+    return Call(operation, answers.nothing, key=PlainKeyId("KeyId"), **parameters)
+
+
+DRY_RUN = Bool("DryRun", default=False)
+DATA_KEY: dict[str, Parameter[Any]] = {
+    "key": KeyId("KeyId"), "key_spec": Text("KeySpec", default=""),
+    "number_of_bytes": Int("NumberOfBytes", default=None), "encryption_context": Context(), "dry_run": DRY_RUN,
+}
+
+CALLS: dict[str, Call] = {
+    "CreateKey": Call(
+        keys.create_key, answers.created_key,
+        instance=InstanceId("DKMSInstanceId", default=None), description=Text("Description", default=""),
+        spec=Text("KeySpec", default=""), usage=Text("KeyUsage", default=""), origin=Text("Origin", default=""),
+        protection_level=Text("ProtectionLevel", default=""), policy=Text("Policy", default=""), tags=Tags(),
+        enable_automatic_rotation=Bool("EnableAutomaticRotation", default=False),
+        rotation_interval=Text("RotationInterval", default=""),
+        key_storage_mechanism=Text("KeyStorageMechanism", default="")),
+    "DescribeKey": Call(keys.describe_key, answers.described_key, key=KeyId("KeyId")),
+    "ListKeys": Call(keys.list_keys, answers.keys, filters=Filters(), **pages()),
+    "EnableKey": _one_key(keys.enable_key),
+    "DisableKey": _one_key(keys.disable_key),
+    "ScheduleKeyDeletion": _one_key(keys.schedule_key_deletion, window_days=Int("PendingWindowInDays")),
+    "CancelKeyDeletion": _one_key(keys.cancel_key_deletion),
+    "UpdateKeyDescription": _one_key(keys.update_key_description, description=Text("Description")),
+    "CreateAlias": _one_key(keys.create_alias, alias_name=Text("AliasName")),
+    "UpdateAlias": _one_key(keys.update_alias, alias_name=Text("AliasName")),
+    "DeleteAlias": Call(keys.delete_alias, answers.nothing, alias_name=Text("AliasName")),
+    "ListAliases": Call(keys.list_aliases, answers.aliases, **pages()),
+    "ListAliasesByKeyId": Call(keys.list_aliases_by_key_id, answers.aliases, key=PlainKeyId("KeyId"), **pages(most=101)),
+    "Encrypt": Call(keys.encrypt, answers.encrypted, key=KeyId("KeyId"), plaintext=Text("Plaintext"),
+                    encryption_context=Context(), dry_run=DRY_RUN),
+    "Decrypt": CallForEnclaves(keys.decrypt, answers.decrypted, ciphertext_blob=Text("CiphertextBlob"),
+                               encryption_context=Context(), dry_run=DRY_RUN),
+    "GenerateDataKey": CallForEnclaves(keys.generate_data_key, answers.data_key, **DATA_KEY),
+    "GenerateDataKeyWithoutPlaintext": Call(keys.generate_data_key_without_plaintext,
+                                            answers.data_key_without_plaintext, **DATA_KEY),
+    "ListKeyVersions": Call(keys.list_key_versions, answers.key_versions, key=KeyId("KeyId"), **pages(most=101)),
+    "DescribeKeyVersion": Call(keys.describe_key_version, answers.key_version, key=KeyId("KeyId"),
+                               key_version_id=Text("KeyVersionId")),
+    "ListKmsInstances": Call(instances.list_kms_instances, answers.instances, **pages(size=20)),
+    "GetKmsInstance": Call(instances.get_kms_instance, answers.instance, instance=InstanceId("KmsInstanceId")),
+    "GetDefaultKmsInstance": Call(instances.get_default_kms_instance, answers.default_instance),
+    "DescribeRegions": Call(regions.describe_regions, answers.regions),
+    "DescribeAccountKmsStatus": Call(regions.describe_account_kms_status, answers.account_status),
+}

@@ -1,0 +1,28 @@
+"""Operations of the vendor that this service does not have yet. A test keeps the list true: with `calls` it is exactly
+the reference's list of current operations, and `LEGACY` the list of those that only old SDKs know.
+"""
+
+NOT_YET = frozenset({
+    "AsymmetricDecrypt", "AsymmetricEncrypt", "AsymmetricSign", "AsymmetricVerify", "BatchGetSecretValue",
+    "ConnectKmsInstance", "CreateApplicationAccessPoint", "CreateClientKey", "CreateKeyVersion",
+    "CreateNetworkRule", "CreatePolicy", "CreateSecret", "DeleteApplicationAccessPoint", "DeleteClientKey",
+    "DeleteKeyMaterial", "DeleteNetworkRule", "DeletePolicy", "DeleteSecret", "DescribeApplicationAccessPoint",
+    "DescribeNetworkRule", "DescribePolicy", "DescribeSecret", "ExportDataKey", "GenerateAndExportDataKey",
+    "GenerateMac", "GetChallenge", "GetClientKey", "GetKeyPolicy", "GetKmsInstanceQuotaInfos",
+    "GetManagedDataKey", "GetParametersForImport", "GetPublicKey", "GetRandomPassword", "GetSecretPolicy",
+    "GetSecretValue", "ImportKeyMaterial", "ListApplicationAccessPoints", "ListClientKeys",
+    "ListManagedDataKeyVersions", "ListNetworkRules", "ListPolicies", "ListResourceTags",
+    "ListSecretVersionIds", "ListSecrets", "ListTagResources", "OpenKmsService", "PutSecretValue", "ReEncrypt",
+    "ReleaseKmsInstance", "RestoreSecret", "RotateSecret", "SetDeletionProtection", "SetKeyPolicy",
+    "SetSecretPolicy", "TagResource", "TagResources", "UntagResource", "UntagResources",
+    "UpdateApplicationAccessPoint", "UpdateKmsInstanceBindVpc", "UpdateNetworkRule", "UpdatePolicy",
+    "UpdateRotationPolicy", "UpdateSecret", "UpdateSecretRotationPolicy", "UpdateSecretVersionStage",
+    "VerifyMac",
+})
+
+# Removed from the vendor's API in 2026; nothing here will ever do them.
+LEGACY = frozenset({
+    "AdvanceEncrypt", "CertificatePrivateKeyDecrypt", "CertificatePrivateKeySign",
+    "CertificatePublicKeyEncrypt", "CertificatePublicKeyVerify", "CreateCertificate", "DeleteCertificate",
+    "DescribeCertificate", "GetCertificate", "UpdateCertificateStatus", "UploadCertificate",
+})

@@ -1,0 +1,48 @@
+"""The canonical request of V3 and V4: headers signed one by one, the body by its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from api.request import Request
+from api.signatures.claim import incomplete
+from api.signatures.encoding import canonical_queries, same
+
+REQUIRED = frozenset({"host", "x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce",
+                      "x-acs-content-sha256"})
+_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
+
+
+def digest(name: str, data: bytes) -> str:
+    return hashlib.new(name, data).hexdigest()
+
+
+def signed_headers(request: Request, listed: str) -> tuple[str, ...]:
+    """The names in SignedHeaders. Raises Refused unless they are sorted, lower case, once each, and cover what they must:
+    the required ones, every x-acs-* header that is there, and the type of a body.
+
+    A header that is not covered could be added or changed on the way.
+    """
+    names = tuple(listed.split(";"))
+    if not all(map(_NAME.fullmatch, names)) or list(names) != sorted(set(names)):
+        raise incomplete("signed_headers_malformed")
+    present = {name for name in request.headers if name.startswith("x-acs-")}
+    if request.body:
+        present.add("content-type")
+    if not (REQUIRED | present) <= set(names):
+        raise incomplete("header_not_signed")
+    return names
+
+
+def canonical_requests(request: Request, names: tuple[str, ...], hash_name: str) -> tuple[bytes, ...]:
+    """Every acceptable spelling; empty where a listed header is missing or the body is not the one that was hashed."""
+    if any(name not in request.headers for name in names):
+        return ()
+    body = digest(hash_name, request.body)
+    if not same(request.headers["x-acs-content-sha256"], body):
+        return ()
+    # Header values are bytes in latin-1 clothes (WSGI); the client hashed its UTF-8.
+    head = "".join(f"{name}:{request.headers[name]}\n" for name in names).encode("latin-1")
+    tail = f"\n{';'.join(names)}\n{body}".encode()
+    return tuple(f"{request.method}\n/\n{query}\n".encode() + head + tail for query in canonical_queries(request.query))
