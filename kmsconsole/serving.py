@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from api import server
 from kmsconsole import addresses
 from kmsconsole.supervisor import GRACE, Child
 
@@ -27,12 +28,13 @@ def children() -> list[Child]:
     environment = {name: value for name, value in os.environ.items() if name not in NOT_FOR_CHILDREN}
     environment["DJANGO_SETTINGS_MODULE"] = "kmsconsole.settings"
     # The control socket of gunicorn lies in the home directory, where two servers would take it from each other.
-    gunicorn = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--log-level", "warning", "--graceful-timeout", "15"]
+    # A worker that ends by itself, requests finished, is better than one killed: so a little less than GRACE.
+    gently = ["--no-control-socket", "--log-level", "warning", "--graceful-timeout", str(int(GRACE) - 5)]
     celery = [sys.executable, "-m", "celery", "--app", "kmsconsole.celery", "--quiet"]
     commands = {
-        "console": [*gunicorn, "--bind", addresses.bind(settings.KMS_CONSOLE_PORT), "--worker-class", "gthread",
-                    "--threads", "4", "kmsconsole.wsgi:application"],
-        "api": [*gunicorn, "--config", "python:api.server", "api.wsgi:application"],
+        "console": [sys.executable, "-m", "gunicorn", *gently, "--bind", addresses.bind(settings.KMS_CONSOLE_PORT),
+                    "--worker-class", "gthread", "--threads", "4", "kmsconsole.wsgi:application"],
+        "api": [*server.command(), *gently],
         # Gossip and mingle talk to other workers; with the file system as broker that is only noise.
         "worker": [*celery, "worker", "--pool", "threads", "--concurrency", "2", "--without-gossip", "--without-mingle",
                    "--loglevel", "WARNING"],
@@ -40,7 +42,7 @@ def children() -> list[Child]:
         # no file, so none can be stale or broken; celery's start message is sent by kmsconsole.celery.
         "beat": [*celery, "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile", "", "--loglevel", "WARNING"],
     }
-    return [Child(name, command, environment) for name, command in commands.items()]
+    return [Child(name, command, environment, settings.BASE_DIR) for name, command in commands.items()]
 
 
 @contextmanager

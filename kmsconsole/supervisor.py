@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 GRACE = 20.0
 LONG_ENOUGH = 60.0
@@ -31,6 +32,7 @@ class Child:
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
+    folder: Path
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     start_again: float = 0.0
@@ -47,11 +49,11 @@ class Child:
                 os._exit(1)
 
         # Whatever a child prints is log, and the supervisor's own output is for people and scripts.
-        self.process = subprocess.Popen(self.command, env=dict(self.environment), stdin=subprocess.DEVNULL,  # noqa: S603
-                                        stdout=sys.stderr, preexec_fn=in_child)
+        self.process = subprocess.Popen(self.command, env=dict(self.environment), cwd=self.folder,  # noqa: S603
+                                        stdin=subprocess.DEVNULL, stdout=sys.stderr, preexec_fn=in_child)
         self.started = time.monotonic()
 
-    def signal(self, number: int) -> None:
+    def send(self, number: int) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(number)
 
@@ -123,7 +125,7 @@ class Supervisor:
     def _end(self, ends: set[signal.Signals]) -> int:
         """SIGTERM to each, GRACE seconds for all, then the groups; a second signal shortens the wait."""
         for child in self.children:
-            child.signal(signal.SIGTERM)
+            child.send(signal.SIGTERM)
         deadline = time.monotonic() + GRACE
         while any(child.alive() for child in self.children):
             left = deadline - time.monotonic()

@@ -79,8 +79,8 @@ def start_postgres(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
                    check=True, capture_output=True, cwd="/", env=environment, **owner)
     log = (folder / "log").open("wb")
     server = subprocess.Popen(
-        [_need("postgres", "postgresql"), "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}",
-         "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=60"],
+        [_need("postgres", "postgresql"), "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1",
+         "-c", f"unix_socket_directories={folder}", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=60"],
         stdout=log, stderr=log, cwd="/", env=environment, **owner)
     log.close()
     ready = [_need("pg_isready", "postgresql"), "-h", "127.0.0.1", "-p", str(port), "-q"]
@@ -111,8 +111,8 @@ def postgres_database(postgres_url: str) -> str:
 def redis_url() -> Iterator[str]:
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="kms-redis-") as folder:
-        server = subprocess.Popen([_need("redis-server", "redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "",
-                                   "--dir", folder], stdout=subprocess.DEVNULL)
+        server = subprocess.Popen([_need("redis-server", "redis-server"), "--port", str(port), "--bind", "127.0.0.1",
+                                   "--save", "", "--dir", folder], stdout=subprocess.DEVNULL)
         wait_for(lambda: answers(port), what="the start of Redis")
         yield f"redis://127.0.0.1:{port}/0"
         end(server)

@@ -28,10 +28,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="letters, digits and . _ @ + -, at most 64")
-        parser.add_argument("--role", choices=Role.values, default=Role.AUDITOR.value, help="what the user may do (default: auditor)")
+        parser.add_argument("--role", choices=Role.values, default=Role.AUDITOR.value,
+                            help="what the user may do (default: auditor)")
         where = parser.add_mutually_exclusive_group()
         where.add_argument("--account", metavar="UID", help="the account; the administrator's by default")
-        where.add_argument("--new-account", metavar="NAME", help="make another account for this user; it sees nothing of the others")
+        where.add_argument("--new-account", metavar="NAME",
+                           help="make another account for this user; it sees nothing of the others")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
