@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -24,9 +24,9 @@ class FirstThings:
 
     account: str
     user: str
-    password: str
+    password: str = field(repr=False)
     access_key_id: str
-    access_key_secret: str
+    access_key_secret: str = field(repr=False)
     instance: str
     weakness: tuple[str, ...] = ()
 
