@@ -17,6 +17,9 @@ from instances import lookup, opening, rules, states
 from instances.models import Instance
 
 MONTHS = range(1, 37)
+# The first instance outlives the longest waiting time of a deletion (366 days), so that none scheduled on the first day
+# is caught in an expiry.
+FIRST_TERM_MONTHS = 13
 
 
 def _permit(action: str, caller: Caller, instance: Instance) -> None:

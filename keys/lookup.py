@@ -23,7 +23,9 @@ def _not_found(caller: Caller, key: Key | None, text: str) -> Refused:
         reason = "key_destroyed"
         facts |= {"key": key.pk, "destroyed_at": key.destroyed_at or key.destroyed_from(),
                   "scheduled_at": key.deletion_scheduled_at, "scheduled_by": key.deletion_scheduled_by}
-    return Refused(Refusal("Forbidden.KeyNotFound", facts, reason=reason))
+    refused = Refused(Refusal("Forbidden.KeyNotFound", facts, reason=reason))
+    refused.target = key
+    return refused
 
 
 def living(caller: Caller, key: Key | None, text: str) -> Key:

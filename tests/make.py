@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,8 @@ from base import clock, ids
 from base.caller import Caller
 from instances import operations as instances
 from instances.models import Instance
+from instances.rules import Facts as InstanceFacts
+from instances.states import State as InstanceState
 from keys import operations as keys
 from keys.models import Key
 from keys.states import State
@@ -96,3 +99,27 @@ def due_key(who: Person, *, home: Instance | None = None, at: datetime | None = 
 def destroyed_key(who: Person, *, home: Instance | None = None, at: datetime | None = None, **more: Any) -> Key:
     due = due_key(who, home=home, at=at, **more)
     return keys.destroy_key(Caller.system(at or clock.now()), due)
+
+
+def instance_facts(state: State) -> InstanceFacts:
+    """Facts of an instance that would put a key into `state`: expired for Unavailable, serving for the others."""
+    now = clock.now()
+    serving = InstanceState.EXPIRED if state is State.UNAVAILABLE else InstanceState.CONNECTED
+    return InstanceFacts("kst-1", "main", serving, end_at=now, renew_by=now + timedelta(days=15))
+
+
+def in_state(who: Person, state: State, home: Instance, build: Callable[..., Key]) -> tuple[Key, dict[str, str]]:
+    """(a key led into `state`, what calls need beside it: a blob of its own, its alias, the alias of another key)."""
+    text = "aGVsbG8="
+    place = expired_instance(who) if state is State.UNAVAILABLE else home
+    made = who(at=place.created_at)
+    external = state is State.PENDING_IMPORT
+    subject = keys.create_key(made, instance=place, origin="EXTERNAL" if external else "")
+    blob = "" if external else keys.encrypt(made, subject, plaintext=text).ciphertext_blob
+    keys.create_alias(made, subject, alias_name="alias/own")
+    keys.create_alias(who(), build(), alias_name="alias/other")
+    if state is State.DISABLED:
+        keys.disable_key(who(), subject)
+    elif state is State.PENDING_DELETION:
+        keys.schedule_key_deletion(who(), subject, window_days=7)
+    return subject, {"blob": blob, "alias": "alias/own", "other_alias": "alias/other"}

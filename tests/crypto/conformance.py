@@ -1,0 +1,87 @@
+"""What every provider must do, whatever holds its keys. Each test file of a provider subclasses this."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from crypto.engine import material_identity
+from crypto.errors import BadCiphertext, MaterialGone, Unsupported
+from crypto.provider import Provider
+from crypto.specs import AES_256, SPECS, Spec
+
+ALICE = material_identity("1000000000000001", "key-a", "key-a-1")
+BOB = material_identity("1000000000000001", "key-b", "key-b-1")
+
+
+class ProviderConformance:
+    @pytest.fixture
+    def provider(self) -> Provider:
+        raise AssertionError("give a provider")
+
+    def test_it_is_a_provider(self, provider):
+        assert isinstance(provider, Provider)
+
+    @pytest.mark.parametrize("spec", SPECS.values(), ids=lambda spec: spec.name)
+    @pytest.mark.parametrize("length", [0, 1, 16, 6144])
+    def test_what_goes_in_comes_out(self, provider, spec, length):
+        material = provider.generate(spec, ALICE)
+        sealed = provider.encrypt(material, b"x" * length, b"context")
+        assert len(sealed) == 12 + length + 16
+        assert provider.decrypt(material, sealed, b"context") == b"x" * length
+
+    def test_every_encryption_is_fresh(self, provider):
+        material = provider.generate(AES_256, ALICE)
+        assert len({provider.encrypt(material, b"same", b"")[:12] for _ in range(200)}) == 200
+
+    def test_every_bit_of_the_ciphertext_counts(self, provider):
+        material = provider.generate(AES_256, ALICE)
+        sealed = provider.encrypt(material, b"hello", b"")
+        for position in range(len(sealed) * 8):
+            changed = bytearray(sealed)
+            changed[position // 8] ^= 1 << position % 8
+            with pytest.raises(BadCiphertext):
+                provider.decrypt(material, bytes(changed), b"")
+
+    def test_other_associated_data_is_refused(self, provider):
+        material = provider.generate(AES_256, ALICE)
+        sealed = provider.encrypt(material, b"hello", b"a")
+        for other in (b"", b"b", b"aa"):
+            with pytest.raises(BadCiphertext):
+                provider.decrypt(material, sealed, other)
+
+    @pytest.mark.parametrize("sealed", [b"", b"\0", b"\0" * 27, b"\0" * 28])
+    def test_what_is_no_ciphertext_is_refused(self, provider, sealed):
+        with pytest.raises(BadCiphertext):
+            provider.decrypt(provider.generate(AES_256, ALICE), sealed, b"")
+
+    def test_keys_are_independent(self, provider):
+        one, two = provider.generate(AES_256, ALICE), provider.generate(AES_256, BOB)
+        with pytest.raises(BadCiphertext):
+            provider.decrypt(two, provider.encrypt(one, b"hello", b""), b"")
+
+    def test_material_of_another_identity_does_not_open(self, provider):
+        stolen = dataclasses.replace(provider.generate(AES_256, ALICE), identity=BOB)
+        with pytest.raises(MaterialGone):
+            provider.encrypt(stolen, b"hello", b"")
+
+    def test_garbled_material_does_not_open(self, provider):
+        material = provider.generate(AES_256, ALICE)
+        for stored in (b"", b"\0" * 128, material.stored[:-1]):
+            with pytest.raises(MaterialGone):
+                provider.encrypt(dataclasses.replace(material, stored=stored), b"hello", b"")
+
+    def test_destroying_twice_succeeds(self, provider):
+        material = provider.generate(AES_256, ALICE)
+        provider.destroy(material)
+        provider.destroy(material)
+
+    def test_an_unknown_spec_is_unsupported(self, provider):
+        with pytest.raises(Unsupported):
+            provider.generate(Spec("EC_SM2", "SM2", 256, symmetric=False), ALICE)
+
+    def test_nothing_secret_in_repr(self, provider):
+        material = provider.generate(AES_256, ALICE)
+        assert "stored" not in repr(material)
+        assert material.stored.hex() not in repr(provider)
