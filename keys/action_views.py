@@ -1,0 +1,112 @@
+"""Pages that change one key. Each is a dialog and a page; each POST is one operation.
+
+GET asks the rules, so the reasons stand there before anything is typed. POST sends the revision the reader saw.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods
+
+from access import dates
+from access.pages import ActionForm, caller_of, done, page, whole_number
+from keys import forms, gate, operations, showing
+from keys.aliasing import PREFIX
+from keys.models import Alias, Key
+from keys.states import WINDOW_DAYS, State
+from keys.views import key_or_404
+
+
+def key_url(key: Key) -> str:
+    return reverse("keys:detail", args=[key.pk])
+
+
+def alias_names(key: Key) -> list[str]:
+    return list(Alias.objects.filter(key=key).order_by("name").values_list("name", flat=True))
+
+
+def _show(request: HttpRequest, template: str, action: str, key: Key, form: ActionForm, **more: Any) -> HttpResponse:
+    """The dialog of `action`, with every reason against it."""
+    caller = caller_of(request)
+    more.setdefault("why_not", gate.reasons(action, caller, key))
+    more.setdefault("fragments", ("modal",))
+    return page(request, template, status=form.status, key=key, form=form, state=key.state_at(caller.at),
+                name=showing.name_of(key, alias_names(key)), back=key_url(key), **more)
+
+
+@require_http_methods(["GET", "POST"])
+def enable(request: HttpRequest, key_id: str) -> HttpResponse:
+    key = key_or_404(request, key_id, "EnableKey")
+    form = forms.Change(request.POST or None)
+    if form.is_valid():
+        with form.catching(caller_of(request), "EnableKey"):
+            operations.enable_key(caller_of(request), key, revision=form.cleaned_data["revision"])
+            return done(request, key_url(key), _("Enabled."))
+    return _show(request, "keys/enable.html", "EnableKey", key, form)
+
+
+@require_http_methods(["GET", "POST"])
+def disable(request: HttpRequest, key_id: str) -> HttpResponse:
+    key = key_or_404(request, key_id, "DisableKey")
+    form = forms.Change(request.POST or None)
+    if form.is_valid():
+        with form.catching(caller_of(request), "DisableKey"):
+            operations.disable_key(caller_of(request), key, revision=form.cleaned_data["revision"])
+            return done(request, key_url(key), _("Disabled. You can enable it again at any time."))
+    return _show(request, "keys/disable.html", "DisableKey", key, form)
+
+
+@require_http_methods(["GET", "POST"])
+def describe(request: HttpRequest, key_id: str) -> HttpResponse:
+    key = key_or_404(request, key_id, "UpdateKeyDescription")
+    form = forms.Description(request.POST or None, initial={"description": key.description})
+    if form.is_valid():
+        with form.catching(caller_of(request), "UpdateKeyDescription"):
+            operations.update_key_description(caller_of(request), key, description=form.cleaned_data["description"],
+                                              revision=form.cleaned_data["revision"])
+            return done(request, key_url(key), _("Description saved."))
+    return _show(request, "keys/describe.html", "UpdateKeyDescription", key, form)
+
+
+@require_http_methods(["GET", "POST"])
+def schedule_deletion(request: HttpRequest, key_id: str) -> HttpResponse:
+    caller = caller_of(request)
+    key = key_or_404(request, key_id, "ScheduleKeyDeletion")
+    aliases = alias_names(key)
+    names = [name.removeprefix(PREFIX) for name in aliases]
+    form = forms.ScheduleDeletion(request.POST or None, names=[*names, *aliases, key.pk])
+    if form.is_valid():
+        with form.catching(caller_of(request), "ScheduleKeyDeletion"):
+            operations.schedule_key_deletion(caller, key, window_days=form.cleaned_data["days"],
+                                             revision=form.cleaned_data["revision"])
+            until = dates.clock_time(key.destroyed_from() or caller.at)
+            return done(request, key_url(key), _("Deletion scheduled. You can cancel it until %(date)s.") % {"date": until})
+    days = whole_number(request.POST.get("days", "") or request.GET.get("days", ""), forms.DEFAULT_DAYS,
+                        low=WINDOW_DAYS[0], high=WINDOW_DAYS[-1])
+    return _show(request, "keys/schedule_deletion.html", "ScheduleKeyDeletion", key, form, fragments=("modal", "due"),
+                 days=days, due=caller.at + timedelta(days=days), presets=forms.PRESETS,
+                 must=" ".join([*names, *aliases, key.pk]), cares=showing.cares(key.state_at(caller.at), len(aliases)))
+
+
+@require_http_methods(["GET", "POST"])
+def cancel_deletion(request: HttpRequest, key_id: str) -> HttpResponse:
+    key = key_or_404(request, key_id, "CancelKeyDeletion")
+    form = forms.Change(request.POST or None)
+    if form.is_valid():
+        with form.catching(caller_of(request), "CancelKeyDeletion"):
+            operations.cancel_key_deletion(caller_of(request), key, revision=form.cleaned_data["revision"])
+            return done(request, key_url(key), _("Deletion cancelled. The key waits for material again.")
+                        if key.state == State.PENDING_IMPORT else _("Deletion cancelled. The key is enabled again."))
+    return _show(request, "keys/cancel_deletion.html", "CancelKeyDeletion", key, form)
+
+
+@require_GET
+def why(request: HttpRequest, key_id: str) -> HttpResponse:
+    """Why can't I manage this key? Every reason against changing it."""
+    key = key_or_404(request, key_id, "DescribeKey")
+    return _show(request, "keys/why.html", "UpdateKeyDescription", key, forms.Change())

@@ -1,0 +1,10 @@
+from django.urls import path
+
+from keys import alias_views
+
+app_name = "aliases"
+urlpatterns = [
+    path("", alias_views.alias_list, name="list"),
+    path("delete/", alias_views.delete, name="delete"),
+    path("repoint/", alias_views.repoint, name="repoint"),
+]

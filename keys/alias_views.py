@@ -1,0 +1,88 @@
+"""Alias pages: the list, and what changes one. Names travel in the query, because they hold slashes."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods
+
+from access import pages
+from access.pages import caller_of, done, page
+from access.rules import why_not_permitted
+from audit import recording
+from base.caller import Caller
+from base.refusal import Refused
+from keys import forms, gate, lookup, operations, showing
+from keys.action_views import alias_names, key_url
+from keys.aliasing import PREFIX
+from keys.models import Alias
+from keys.views import key_or_404
+
+
+def _alias_or_404(request: HttpRequest, action: str) -> Alias:
+    caller: Caller = caller_of(request)
+    try:
+        return lookup.alias_for(caller, request.GET.get("name", ""))
+    except Refused as refused:
+        recording.refusal(caller, action if request.method == "POST" else "ListAliases", None, refused)
+        raise Http404 from refused
+
+
+@require_GET
+def alias_list(request: HttpRequest) -> HttpResponse:
+    caller, asked = caller_of(request), request.GET
+    text = asked.get("q", "")[:300].strip().removeprefix(PREFIX)
+    found = operations.list_aliases(caller, page_number=pages.whole_number(asked.get("page", ""), 1),
+                                    page_size=pages.page_size(request),
+                                    among=Q(name__istartswith=PREFIX + text) | Q(key__pk__istartswith=text) if text else None)
+    rows = [{"alias": alias, "quoted": quote(alias.name, safe=""), "state": alias.key.state_at(caller.at),
+             "blocked": showing.blocked(caller, alias.key, ["DeleteAlias"])} for alias in found.items]
+    return page(request, "keys/aliases.html", fragments=("list",), found=found, rows=rows, text=text, filtered=bool(text),
+                why_not_repoint=why_not_permitted(caller, "UpdateAlias"))
+
+
+@require_http_methods(["GET", "POST"])
+def create(request: HttpRequest, key_id: str) -> HttpResponse:
+    caller = caller_of(request)
+    key = key_or_404(request, key_id, "CreateAlias")
+    form = forms.AliasName(request.POST or None)
+    if form.is_valid():
+        with form.catching(caller, "CreateAlias"):
+            alias = operations.create_alias(caller, key, alias_name=form.cleaned_data["alias"])
+            return done(request, key_url(key), _("%(alias)s points at this key now.") % {"alias": alias.name})
+    return page(request, "keys/create_alias.html", status=form.status, fragments=("modal",), key=key, form=form,
+                typed=request.POST.get("alias", ""), name=showing.name_of(key, alias_names(key)), back=key_url(key),
+                why_not=gate.reasons("CreateAlias", caller, key))
+
+
+@require_http_methods(["GET", "POST"])
+def delete(request: HttpRequest) -> HttpResponse:
+    caller = caller_of(request)
+    alias = _alias_or_404(request, "DeleteAlias")
+    form = forms.Change(request.POST or None)
+    if form.is_valid():
+        with form.catching(caller, "DeleteAlias"):
+            operations.delete_alias(caller, alias_name=alias.name)
+            return done(request, key_url(alias.key), _("%(alias)s is deleted. The key stays.") % {"alias": alias.name})
+    return page(request, "keys/delete_alias.html", status=form.status, fragments=("modal",), alias=alias, form=form,
+                key=alias.key, back=key_url(alias.key), why_not=gate.reasons("DeleteAlias", caller, alias.key))
+
+
+@require_http_methods(["GET", "POST"])
+def repoint(request: HttpRequest) -> HttpResponse:
+    """The target decides: whether the reader may is asked of the key that is typed, in the operation."""
+    caller = caller_of(request)
+    alias = _alias_or_404(request, "UpdateAlias")
+    form = forms.AliasTarget(request.POST or None)
+    if form.is_valid():
+        with form.catching(caller, "UpdateAlias"):
+            target = lookup.key_for_id(caller, form.cleaned_data["key"])
+            operations.update_alias(caller, target, alias_name=alias.name)
+            return done(request, key_url(target), _("%(alias)s points at this key now.") % {"alias": alias.name})
+    return page(request, "keys/repoint_alias.html", status=form.status, fragments=("modal",), alias=alias, form=form,
+                typed=request.POST.get("key", ""), key=alias.key, back=reverse("aliases:list"),
+                why_not=why_not_permitted(caller, "UpdateAlias"))

@@ -1,0 +1,64 @@
+"""Forms of the key pages. They clean and never save; the operations decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from access.pages import ActionForm
+from keys.aliasing import PREFIX
+from keys.creation import DESCRIPTION_LIMIT
+from keys.states import WINDOW_DAYS
+
+PRESETS = (7, 30, 90, 366)
+DEFAULT_DAYS = 30
+
+
+class Change(ActionForm):
+    """An action that needs nothing but the revision the reader saw."""
+
+
+class CreateKey(ActionForm):
+    # Cleaned to the row by the view, which alone knows the reader's instances.
+    instance = forms.CharField(max_length=64)
+    description = forms.CharField(max_length=DESCRIPTION_LIMIT, required=False, strip=True)
+
+
+class Description(ActionForm):
+    description = forms.CharField(max_length=DESCRIPTION_LIMIT, required=False, strip=True)
+
+
+class ScheduleDeletion(ActionForm):
+    days = forms.IntegerField(min_value=WINDOW_DAYS[0], max_value=WINDOW_DAYS[-1], error_messages={
+        "required": _("Choose 7 to 366 days."), "invalid": _("Choose 7 to 366 days."),
+        "min_value": _("Choose 7 to 366 days."), "max_value": _("Choose 7 to 366 days."),
+    })
+    confirm = forms.CharField(max_length=300, error_messages={"required": _("Type the name exactly as shown.")})
+
+    def __init__(self, *args: Any, names: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.names = frozenset(names)
+
+    def clean_confirm(self) -> str:
+        """The typed name protects against a slip; that the reader may delete is the operation's business."""
+        typed: str = self.cleaned_data["confirm"]
+        if typed not in self.names:
+            raise ValidationError(_("Type the name exactly as shown."))
+        return typed
+
+
+class AliasName(ActionForm):
+    alias = forms.CharField(max_length=255, strip=True, error_messages={
+        "required": _("Type a name."), "max_length": _("At most 255 characters.")})
+
+    def clean_alias(self) -> str:
+        """With the API's prefix, whether it was typed or not; the operation knows the allowed characters."""
+        return PREFIX + str(self.cleaned_data["alias"]).removeprefix(PREFIX)
+
+
+class AliasTarget(ActionForm):
+    key = forms.CharField(max_length=300, strip=True, error_messages={"required": _("Type the ID of a key.")})

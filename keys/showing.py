@@ -1,0 +1,125 @@
+"""What the key pages show of a key: its name, the lifecycle rail, the checks before a deletion. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from base.caller import Caller
+from base.refusal import Refusal
+from keys import gate
+from keys.aliasing import PREFIX
+from keys.models import Alias, Key
+from keys.states import State
+
+ROW_ACTIONS = ("EnableKey", "DisableKey", "ScheduleKeyDeletion", "CancelKeyDeletion")
+PAGE_ACTIONS = (*ROW_ACTIONS, "UpdateKeyDescription", "CreateAlias", "DeleteAlias")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a list. blocked: action -> the reasons against it."""
+
+    key: Key
+    state: State
+    name: str
+    aliases: int
+    blocked: dict[str, tuple[Refusal, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stop of the lifecycle rail. place: past, now, next or last; tone colours `now`."""
+
+    word: str
+    place: str
+    note: str = ""
+    at: datetime | None = None
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A line of a checklist. kind: stop, care or pass."""
+
+    kind: str
+    title: str
+    sentence: str
+
+
+def name_of(key: Key, aliases: Iterable[str]) -> str:
+    """What people call the key: its first alias without the API's prefix, or its id."""
+    first = min(aliases, default="")
+    return first.removeprefix(PREFIX) if first else key.pk
+
+
+def blocked(caller: Caller, key: Key, actions: Iterable[str]) -> dict[str, tuple[Refusal, ...]]:
+    return {action: reasons for action in actions if (reasons := gate.reasons(action, caller, key))}
+
+
+def rows(caller: Caller, keys: list[Key]) -> list[Row]:
+    """One query for the aliases of all lines."""
+    names: dict[str, list[str]] = {}
+    for key_id, name in Alias.objects.filter(key__in=keys).values_list("key_id", "name"):
+        names.setdefault(key_id, []).append(name)
+    return [Row(key, key.state_at(caller.at), name_of(key, names.get(key.pk, [])), len(names.get(key.pk, [])),
+                blocked(caller, key, ROW_ACTIONS)) for key in keys]
+
+
+def rail(key: Key, state: State) -> list[Step]:
+    enabled, disabled = pgettext("state of a key", "Enabled"), pgettext("state of a key", "Disabled")
+    pending, destroyed = pgettext("state of a key", "Pending deletion"), pgettext("state of a key", "Destroyed")
+    created = Step(pgettext("lifecycle", "Created"), "past", at=key.created_at)
+    may_wait = Step(pending, "next", _("7 to 366 days"))
+    end = Step(destroyed, "last", pgettext("lifecycle", "final"))
+    if state is State.DESTROYED:
+        return [created, Step(pending, "past", at=key.deletion_scheduled_at),
+                Step(destroyed, "now", at=key.destroyed_at or key.destroyed_from(), tone="mute")]
+    if state is State.PENDING_DELETION:
+        return [created, Step(enabled, "past"), Step(pending, "now", pgettext("lifecycle", "can be cancelled"), tone="pend"),
+                Step(destroyed, "last", at=key.destroyed_from())]
+    if key.kind == Key.Kind.SERVICE:
+        return [created, Step(enabled, "now", pgettext("lifecycle", "in use now"))]
+    if state is State.UNAVAILABLE:
+        since = key.instance.end_at if key.instance else None
+        return [created, Step(enabled, "past"), Step(pgettext("state of a key", "Unavailable"), "now", at=since, tone="bad"),
+                may_wait, end]
+    if state is State.PENDING_IMPORT:
+        return [created, Step(_("Waiting for material"), "now"), Step(enabled, "next"), may_wait, end]
+    if state is State.DISABLED:
+        return [created, Step(enabled, "past"), Step(disabled, "now", pgettext("lifecycle", "reversible"), tone="mute"),
+                may_wait, end]
+    return [created, Step(enabled, "now", pgettext("lifecycle", "in use now")),
+            Step(disabled, "next", pgettext("lifecycle", "reversible")), may_wait, end]
+
+
+def passed_checks(key: Key, reasons: tuple[Refusal, ...]) -> list[Check]:
+    """What does not stand against a deletion, beside the reasons that do."""
+    against = {reason.slug for reason in reasons}
+    checks = []
+    if not against & {"deletion_protection_key", "deletion_protection_instance"}:
+        checks.append(Check("pass", _("Deletion protection is off"), _("Neither the key nor its instance is protected.")
+                            if key.instance else _("The key is not protected.")))
+    if "legacy_read_only" not in against:
+        checks.append(Check("pass", _("Managed in 3.0"), _("Not a 1.0 key.")))
+    if "service_key" not in against:
+        checks.append(Check("pass", _("Not a service key"), _("It belongs to your account.")))
+    if "Forbidden.NoPermission" not in against:
+        checks.append(Check("pass", _("Your role allows it"), _("You may schedule deletions.")))
+    return checks
+
+
+def cares(state: State, aliases: int) -> list[Check]:
+    """What to think of before a deletion; nothing here stops it."""
+    checks = []
+    if state is State.ENABLED:
+        checks.append(Check("care", _("The key is enabled"),
+                            _("Programs may be using it. Disable it first and watch for failures.")))
+    if aliases:
+        checks.append(Check("care", ngettext("%(n)d alias points at it", "%(n)d aliases point at it", aliases)
+                            % {"n": aliases}, _("Programs that use a name stop as well.")))
+    return checks

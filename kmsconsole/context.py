@@ -1,0 +1,60 @@
+"""What the frame of every page shows: menu, theme, language, and banners over the whole installation."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.translation import get_language, ngettext
+
+from base import clock
+from instances.models import Instance
+from keys.models import Key
+
+# HTML wants the script subtag; without it Han characters get another language's shapes.
+HTML_LANG = {"zh-hans": "zh-Hans"}
+THEMES = ("light", "dark")
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    language = get_language() or settings.LANGUAGE_CODE
+    shown: dict[str, Any] = {
+        "html_lang": HTML_LANG.get(language, language),
+        "languages": [(code, HTML_LANG.get(code, code), name) for code, name in settings.LANGUAGES],
+        "language": language,
+        "theme": _theme(request),
+        "test_mode": settings.KMS_TEST_MODE,
+        "clock_shift": _shift(settings.KMS_CLOCK_OFFSET),
+        "now": clock.now(),
+    }
+    caller = getattr(request, "caller", None)
+    if caller is not None and not request.htmx:  # type: ignore[attr-defined]
+        account = request.user.account  # type: ignore[union-attr]
+        shown |= {
+            "now": caller.at,
+            "key_count": Key.objects.of(caller.account).living(caller.at).count(),
+            "instance_count": Instance.objects.of(caller.account).filter(released_at=None).count(),
+            "demo": account is not None and account.demo_at is not None,
+            "region": settings.KMS_REGION,
+        }
+    elif caller is not None:
+        shown["now"] = caller.at
+    return shown
+
+
+def _theme(request: HttpRequest) -> str:
+    user = getattr(request, "user", None)
+    theme = user.theme if user is not None and user.is_authenticated else request.COOKIES.get("theme", "")
+    return theme if theme in THEMES else ""
+
+
+def _shift(offset: timedelta) -> str:
+    """``+400 days``; hours where it is less than two days."""
+    if not offset:
+        return ""
+    hours = round(offset.total_seconds() / 3600)
+    if abs(hours) >= 48:
+        return ngettext("%(n)+d day", "%(n)+d days", abs(round(hours / 24))) % {"n": round(hours / 24)}
+    return ngettext("%(n)+d hour", "%(n)+d hours", abs(hours)) % {"n": hours}

@@ -1,0 +1,77 @@
+"""What every console request gets: a request id, a caller, the reader's language and zone. Closed by default:
+a page answers only people who are logged in, unless its view says otherwise (`login_not_required`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
+from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
+
+from access.pages import refused_page
+from base import clock, ids
+from base.refusal import Refused
+
+Answer = Callable[[HttpRequest], HttpResponse]
+
+
+def request_id(get_response: Answer) -> Answer:
+    def answer(request: HttpRequest) -> HttpResponse:
+        request.request_id = ids.request_id()  # type: ignore[attr-defined]
+        response = get_response(request)
+        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+    return answer
+
+
+def caller(get_response: Answer) -> Answer:
+    def answer(request: HttpRequest) -> HttpResponse:
+        user = request.user
+        if user.is_authenticated:
+            request.caller = user.caller(  # type: ignore[attr-defined]
+                "console", clock.now(), request_id=request.request_id,  # type: ignore[attr-defined]
+                address=request.META.get("REMOTE_ADDR", ""))
+            if user.language in dict(settings.LANGUAGES):
+                translation.activate(user.language)
+                request.LANGUAGE_CODE = user.language
+        with timezone.override(_zone(request)):
+            response = get_response(request)
+        patch_vary_headers(response, ["HX-Request"])
+        # Pages show keys and dates of one person: no shared cache, and no copy after logging out.
+        response.headers.setdefault("Cache-Control", "no-store, private")
+        return response
+
+    def process_view(request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        if request.user.is_authenticated or not getattr(view, "login_required", True):
+            return None
+        login = resolve_url(settings.LOGIN_URL)
+        if request.htmx:  # type: ignore[attr-defined]
+            # A redirect would swap the login page into a fragment.
+            back = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
+            return HttpResponse(status=401, headers={"HX-Redirect": f"{login}?next={quote(back, safe='/')}"})
+        return redirect_to_login(request.get_full_path() if request.method == "GET" else "/", login)
+
+    def process_exception(request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """An operation said no where the view had no form to show it in."""
+        return refused_page(request, exception.refusals) if isinstance(exception, Refused) else None
+
+    answer.process_view = process_view  # type: ignore[attr-defined]
+    answer.process_exception = process_exception  # type: ignore[attr-defined]
+    return answer
+
+
+def _zone(request: HttpRequest) -> ZoneInfo:
+    """The reader's zone, which the browser tells by cookie; the installation's where it does not."""
+    name = request.COOKIES.get("zone", "")
+    try:
+        return ZoneInfo(name if 0 < len(name) < 64 else settings.TIME_ZONE)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo(settings.TIME_ZONE)

@@ -1,0 +1,112 @@
+"""Instance pages. They show keys too, so they stand above both floors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET
+
+from access import pages
+from access.dates import days_between
+from access.pages import caller_of, page
+from access.rules import why_not_permitted
+from audit import recording
+from base.caller import Caller
+from base.refusal import Refusal, Refused
+from instances import lookup, operations
+from instances.models import Instance
+from instances.rules import Facts
+from instances.rules import why_not as why_not_instance
+from instances.states import State as InstanceState
+from keys import creation, showing
+from keys import operations as key_operations
+from keys.models import Key, KeyVersion
+from keys.states import State
+
+FEW = 10
+SOON_DAYS = 30
+NEAR = 0.8
+SCALE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An instance with what its pages say about it. used, keys: key versions that count, and keys; bar: of SCALE."""
+
+    instance: Instance
+    facts: Facts
+    used: int
+    keys: int
+    days_left: int
+
+    @property
+    def left(self) -> int:
+        return max(0, self.instance.key_quota - self.used)
+
+    @property
+    def bar(self) -> int:
+        return min(SCALE, SCALE * self.used // max(1, self.instance.key_quota))
+
+    @property
+    def near(self) -> bool:
+        return self.used >= NEAR * self.instance.key_quota
+
+    @property
+    def soon(self) -> bool:
+        return self.facts.state is not InstanceState.EXPIRED and self.days_left <= SOON_DAYS
+
+    @property
+    def expired(self) -> bool:
+        return self.facts.state is InstanceState.EXPIRED
+
+
+def shown(caller: Caller, instances: Sequence[Instance]) -> list[Shown]:
+    """Two queries for all lines."""
+    versions = dict(KeyVersion.objects.filter(key__instance__in=instances).exclude(key__state=State.DESTROYED)
+                    .values_list("key__instance").annotate(n=Count("pk")).order_by())
+    keys = dict(Key.objects.living(caller.at).filter(instance__in=instances).values_list("instance").annotate(n=Count("pk"))
+                .order_by())
+    return [Shown(row, lookup.facts(caller, row), versions.get(row.pk, 0), keys.get(row.pk, 0),
+                  days_between(caller.at, row.end_at)) for row in instances]
+
+
+@require_GET
+def instance_list(request: HttpRequest) -> HttpResponse:
+    caller = caller_of(request)
+    found = operations.list_kms_instances(caller, page_number=pages.whole_number(request.GET.get("page", ""), 1),
+                                          page_size=pages.page_size(request))
+    return page(request, "instances/list.html", found=found, rows=shown(caller, found.items))
+
+
+@require_GET
+def detail(request: HttpRequest, instance_id: str) -> HttpResponse:
+    caller = caller_of(request)
+    try:
+        instance = lookup.instance_for(caller, instance_id)
+    except Refused as refused:
+        recording.refusal(caller, "GetKmsInstance", None, refused)
+        raise Http404 from refused
+    operations.get_kms_instance(caller, instance)
+    one = shown(caller, [instance])[0]
+    found = key_operations.list_keys(caller, filters={"DKMSInstanceId": [instance.pk]}, page_size=FEW)
+    return page(request, "instances/detail.html", one=one, instance=instance, facts=one.facts, found=found,
+                rows=showing.rows(caller, found.items), term=_term(caller, one),
+                renew_days=days_between(caller.at, one.facts.renew_by), why_not_create=_why_not_create(caller, one),
+                why_not_renew=why_not_instance("RenewInstance", lookup.facts(caller, instance, "RenewInstance")))
+
+
+def _why_not_create(caller: Caller, one: Shown) -> tuple[Refusal, ...]:
+    home = creation.Home(one.facts, one.used, one.instance.key_quota)
+    return creation.why_not_create(creation.Proposal(), home, why_not_permitted(caller, "CreateKey"))
+
+
+def _term(caller: Caller, one: Shown) -> dict[str, int]:
+    """Of SCALE: what has passed, where the end is, and the days after it in which it can still be renewed."""
+    start, end, last = one.instance.started_at, one.instance.end_at, one.facts.renew_by
+    whole = (last - start).total_seconds()
+    passed = min(SCALE, max(0, round(SCALE * (caller.at - start).total_seconds() / whole)))
+    stop = round(SCALE * (end - start).total_seconds() / whole)
+    return {"passed": min(passed, stop), "end": stop, "late": max(0, passed - stop), "rest": SCALE - stop}

@@ -1,0 +1,63 @@
+"""`/`: what needs the reader today, most urgent first; four numbers; what happened."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET
+
+from access.models import Role
+from access.pages import caller_of, page
+from access.rules import why_not_permitted
+from audit.models import Event
+from base.caller import Caller
+from instances.models import Instance
+from keys import showing
+from keys.models import Alias, Key
+from keys.states import State
+from kmsconsole.pages.instances import SOON_DAYS, Shown, shown
+
+MOST = 7
+RECENT, LOOKED_AT = 8, 200
+# Reads and calls with keys would bury what somebody decided.
+QUIET = ("Describe", "List", "Get", "Encrypt", "Decrypt", "GenerateDataKey")
+MAY_SEE_EVENTS = (Role.ADMINISTRATOR, Role.AUDITOR)
+
+
+@require_GET
+def overview(request: HttpRequest) -> HttpResponse:
+    caller = caller_of(request)
+    instances = list(Instance.objects.of(caller.account).filter(released_at=None))
+    lines = shown(caller, instances)
+    living = Key.objects.of(caller.account).living(caller.at)
+    numbers = living.aggregate(
+        all=Count("pk"), pending=Count("pk", filter=Q(state=State.PENDING_DELETION)),
+        disabled=Count("pk", filter=Q(state=State.DISABLED)))
+    due = list(living.filter(state=State.PENDING_DELETION).select_related("instance").order_by("delete_at", "pk")[:MOST])
+    return page(request, "overview.html", needs=_needs(caller, lines, due), numbers=numbers, instances=len(instances),
+                serving=sum(1 for line in lines if line.facts.state == "Connected"), next_due=due[0] if due else None,
+                aliases=Alias.objects.filter(account_id=caller.account).count(), events=_events(caller),
+                why_not_create=why_not_permitted(caller, "CreateKey"))
+
+
+def _needs(caller: Caller, lines: list[Shown], due: list[Key]) -> list[dict[str, Any]]:
+    """At most seven dated facts by their date."""
+    soon = caller.at + timedelta(days=SOON_DAYS)
+    needs: list[dict[str, Any]] = [
+        {"kind": "expired" if line.expired else "expiring", "instance": line.instance, "keys": line.keys,
+         "at": line.facts.renew_by if line.expired else line.instance.end_at}
+        for line in lines if line.expired or line.instance.end_at <= soon]
+    needs += [{"kind": "pending", "row": row, "key": row.key, "at": row.key.destroyed_from()}
+              for row in showing.rows(caller, due)]
+    return sorted(needs, key=lambda need: need["at"])[:MOST]
+
+
+def _events(caller: Caller) -> list[Event] | None:
+    """The latest decisions of the account; None for a role that may not see who did what."""
+    if not set(caller.roles) & set(MAY_SEE_EVENTS):
+        return None
+    latest = Event.objects.filter(account=caller.account).order_by("-id")[:LOOKED_AT]
+    return [event for event in latest if not event.action.startswith(QUIET)][:RECENT]
