@@ -1,0 +1,79 @@
+"""Processes at once, on whatever database the run uses: each thing happens once, and losers lose politely."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from access import operations as access
+from audit.models import Event
+from base import clock
+from instances import sweeps as instance_sweeps
+from keys import lookup, operations, sweeps
+from keys.models import Alias, Key
+from keys.states import State
+from tests import make
+from tests.keys.calls import TEXT, outcome
+from tests.racing import race
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_two_sweeps_destroy_once(alice, instance):
+    due = {make.due_key(alice, home=instance).pk for _ in range(40)}
+    now = clock.now()
+    assert sum(race(lambda _: sweeps.destroy_due(now), 3)) == len(due)
+    done = Event.objects.filter(action="DestroyKey", outcome="ok").values_list("object_id", flat=True)
+    assert sorted(done) == sorted(due)
+    assert Key.objects.filter(state=State.DESTROYED).count() == len(due)
+
+
+def test_two_sweeps_mark_an_expiry_once(alice):
+    made = make.expired_instance(alice)
+    assert sum(race(lambda _: instance_sweeps.mark_expired(clock.now()))) == 1
+    assert Event.objects.filter(action="ExpireInstance", object_id=made.pk, outcome="ok").count() == 1
+
+
+def test_a_cancel_and_a_sweep_at_the_same_moment_have_one_winner(alice, instance):
+    """The cancel was sent in the last second, the sweep runs in the next: whoever commits first decides, wholly."""
+    for _ in range(8):
+        key = make.due_key(alice, home=instance)
+        just_before, now = key.delete_at - timedelta(seconds=1), clock.now()
+
+        def go(number, key=key, just_before=just_before, now=now):
+            if number:
+                return sweeps.destroy_due(now)
+            return outcome(lambda: operations.cancel_key_deletion(alice(at=just_before), lookup.key_for(alice(at=just_before), key.pk)))
+
+        cancelled, destroyed = race(go)
+        state = Key.objects.get(pk=key.pk).state
+        assert (cancelled == "ok", destroyed, state) in ((True, 0, State.ENABLED), (False, 1, State.DESTROYED))
+        blob_works = outcome(lambda key=key: operations.encrypt(alice(), lookup.key_for(alice(), key.pk), plaintext=TEXT))
+        assert (blob_works == "ok") == (cancelled == "ok")
+
+
+def test_two_schedules_are_one(alice, instance):
+    key = make.key(alice, home=instance)
+
+    def go(number):
+        return outcome(lambda: operations.schedule_key_deletion(alice(), lookup.key_for(alice(), key.pk), window_days=7 + number))
+
+    assert sorted(race(go)) == ["Rejected.StateModifiedFailed", "ok"]
+
+
+def test_two_default_keys_are_one(alice):
+    assert sorted(race(lambda _: outcome(lambda: operations.create_key(alice())), 3)) == ["Rejected.LimitExceeded"] * 2 + ["ok"]
+    assert Key.objects.filter(kind=Key.Kind.DEFAULT).count() == 1
+
+
+def test_one_name_goes_to_one_key(alice, instance):
+    keys = [make.key(alice, home=instance) for _ in range(2)]
+    made = race(lambda number: outcome(lambda: operations.create_alias(alice(), keys[number], alias_name="alias/one")))
+    assert sorted(made) == ["AliasAlreadyExists", "ok"]
+    assert Alias.objects.count() == 1
+
+
+def test_a_nonce_is_claimed_once(alice):
+    until = clock.real_now() + timedelta(minutes=30)
+    assert sorted(race(lambda _: access.claim_nonce("LTAI", "n" * 32, keep_until=until), 4)) == [False, False, False, True]
