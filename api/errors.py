@@ -92,6 +92,7 @@ BY_REASON: dict[str, str] = {
     "client_key_not_supported": "Client keys (SHA256withRSA) are not supported. Sign the request with an AccessKey.",
     "instance_gateway_not_supported": "The protocol of the instance gateway is not supported here.",
     "sm3_not_supported": "SM3 signatures are not supported: the server's cryptographic library has no SM3.",
+    "bad_ciphertext": "The specified parameter is not valid.",  # a bad tag, a wrong context, a cut blob: never which
     "query_too_large": "The query string is too large.",
     "body_too_large": "The body is too large.",
     "deletion_protection_instance":

@@ -27,16 +27,23 @@ def address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def post_worker_init(worker: Any) -> None:
-    """A worker without the right root key must not serve; the server then stops, and says why in one line."""
+def on_starting(arbiter: Any) -> None:
+    """A wrong root key stops the start, in one line, before there are workers that could not open anything."""
+    import django
+
+    django.setup()
+    from django.db import connections
+
     from access import root
     from crypto.errors import RootKeyError
 
     try:
-        root.root_key()
+        root.check()
     except RootKeyError as error:
-        worker.log.error("%s", error)
-        raise SystemExit(3) from None  # gunicorn's "worker failed to boot", which ends the master as well
+        arbiter.log.error("%s", error)
+        raise SystemExit(3) from None
+    finally:
+        connections.close_all()  # a connection must not be inherited by the workers
 
 
 wsgi_app = "api.wsgi:application"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import string
+from urllib.parse import quote, unquote
+
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -20,6 +23,8 @@ def verifies(vector: Vector, **changed) -> bool:
         claim = schemes.claim(given)
     except Refused:
         return False
+    if claim.access_key_id != vector["access_key_id"]:
+        return False  # the id is not signed: it chooses the secret, and another id has another one
     return schemes.why_not(vector["access_key_secret"], given, claim, moment(vector)) is None
 
 
@@ -91,8 +96,6 @@ def test_a_changed_byte_of_a_signed_header(vector, data):
 @FAST
 @given(extra=st.from_regex(r"\A[A-Za-z.]{1,20}\Z"), value=st.text(max_size=5))
 def test_an_added_parameter(vector, extra, value):
-    from urllib.parse import quote
-
     added = f"{extra}={quote(value)}"
     assert not verifies(vector, query=f"{vector['query']}&{added}" if vector["query"] else added)
     if vector["body"]:
@@ -121,13 +124,9 @@ def test_an_added_acs_header(vector, header):
 @given(st.sampled_from([vector for vector in PLAIN if vector["scheme"] == "HMAC-SHA1" and vector["query"]]), st.data())
 def test_another_spelling_of_a_base64_signature(vector, data):
     """Stray bits in the last character: the same bytes, decoded, but not the same text."""
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-    given_ = request(vector)
-    signature = dict(given_.parameters)["Signature"] if "Signature" in given_.parameters else ""
-    character = data.draw(st.sampled_from(alphabet))
-    assume(signature and signature[-2] != character)
-    from urllib.parse import quote
-
-    spelt = quote(signature, safe=""), quote(signature[:-2] + character + "=", safe="")
-    if spelt[0] in vector["query"]:
-        assert not verifies(vector, query=vector["query"].replace(*spelt))
+    before, _, rest = vector["query"].partition("Signature=")
+    signature, ampersand, after = rest.partition("&")
+    character = data.draw(st.sampled_from(string.ascii_letters + string.digits))
+    assume(unquote(signature)[-2] != character)
+    other = quote(unquote(signature)[:-2] + character + "=", safe="")
+    assert not verifies(vector, query=f"{before}Signature={other}{ampersand}{after}")
