@@ -10,6 +10,7 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 
+FARTHEST = timedelta(days=36500)
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
@@ -25,7 +26,10 @@ def parse_offset(text: str) -> timedelta:
     if not whole:
         raise ClockOffsetError(f"KMS_CLOCK_OFFSET must look like +400d, -2h or +1d12h, not {text!r}")
     parts = re.findall(r"(\d+)([dhms])", whole[2])
-    shift = sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
+    seconds = sum(timedelta(**{_UNITS[unit]: int(number)}).total_seconds() for number, unit in parts)
+    if seconds > FARTHEST.total_seconds():
+        raise ClockOffsetError(f"KMS_CLOCK_OFFSET goes {FARTHEST.days} days at most: past that, dates leave the calendar")
+    shift = timedelta(seconds=seconds)
     return -shift if whole[1] == "-" else shift
 
 

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
 
 
 def text(name: str, default: str = "") -> str:
-    return os.environ.get(name, default)
+    """A set but empty variable means the default, as in files that list every variable."""
+    return os.environ.get(name, "") or default
+
+
+def choice(name: str, default: str, choices: Sequence[str]) -> str:
+    value = text(name, default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+    return value
+
+
+def database_url(name: str, default: str) -> dict[str, Any]:
+    """What django-environ makes of the URL. Its complaints and warnings quote the URL with the password; ours do not."""
+    url, config = secret(name) or default, {}
+    if url.startswith(("sqlite:///", "postgres://", "postgresql://")):
+        with contextlib.suppress(ValueError, KeyError, ImproperlyConfigured):
+            config = dict(environ.Env.db_url_config(url))
+    if not config.get("NAME"):
+        raise ImproperlyConfigured(f"{name} must look like postgres://user:password@host:5432/name or sqlite:////path/file")
+    return config
 
 
 def number(name: str, default: int, *, lowest: int = 1, highest: int = 65535) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
@@ -86,7 +85,7 @@ TEMPLATES = [{
 }]
 
 # --- data -------------------------------------------------------------------------------------------------------------
-DATABASES = {"default": environ.Env.db_url_config(environment.secret("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'kms.sqlite3'}")}
+DATABASES = {"default": environment.database_url("DATABASE_URL", f"sqlite:///{DATA_DIR / 'kms.sqlite3'}")}
 DATABASES["default"]["CONN_MAX_AGE"] = 600
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # WAL and IMMEDIATE: with Django's defaults four writers lose 8 % of their rows to "database is locked".
@@ -156,11 +155,11 @@ if CELERY_BROKER_URL == "filesystem://":
     _control = environment.private_directory(DATA_DIR / "queue-control")
     CELERY_BROKER_TRANSPORT_OPTIONS = {"data_folder_in": str(_queue), "data_folder_out": str(_queue),
                                        "control_folder": str(_control), "polling_interval": 0.1}
+    CELERY_BROKER_URL = "filesystem://localhost"  # the transport never looks at the host, but warns without one
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- logs -------------------------------------------------------------------------------------------------------------
@@ -169,7 +168,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": environment.text("KMS_LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": environment.choice("KMS_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))},
     "loggers": {
         "celery.app.trace": {"level": "WARNING"},
         # Django's request logger prints the path with its query; the API never runs through it, the console must not.

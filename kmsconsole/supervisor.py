@@ -23,6 +23,7 @@ from pathlib import Path
 GRACE = 20.0
 LONG_ENOUGH = 60.0
 LONGEST_PAUSE = 8.0
+FIRST_TRIES = 5
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -68,7 +69,7 @@ class Child:
 
 
 class Supervisor:
-    """`run` returns 0 after a clean end, 130 after an impatient one (a second Ctrl-C)."""
+    """`run` returns 0 after a clean end, 130 after an impatient one (a second Ctrl-C), 1 where a child never starts."""
 
     def __init__(self, children: Sequence[Child], say: Callable[[str], None], ready: Callable[[], bool],
                  when_ready: Callable[[], None]) -> None:
@@ -86,22 +87,26 @@ class Supervisor:
         try:
             for child in self.children:
                 child.start()
-            self._watch(ends)
-            return self._end(ends)
+            well = self._watch(ends)
+            return self._end(ends) or (0 if well else 1)
         finally:
             for child in self.children:
                 child.kill_group()
 
-    def _watch(self, ends: set[signal.Signals]) -> None:
-        """Until the first signal to end."""
+    def _watch(self, ends: set[signal.Signals]) -> bool:
+        """Until the first signal to end. False where a child fails again and again before the product was ever ready:
+        then nothing will come of trying, and whoever started us should hear of it."""
         told = False
         while True:
             caught = signal.sigtimedwait(ends | {signal.SIGCHLD}, 1.0 if told else 0.1)
             if caught is not None and caught.si_signo in ends:
-                return
+                return True
             now = time.monotonic()
             for child in self.children:
                 self._look_after(child, now)
+                if not told and child.failures >= FIRST_TRIES:
+                    self.say(f"{child.name} does not start; the reason stands above")
+                    return False
             if not told and self.ready():
                 told = True
                 self.when_ready()

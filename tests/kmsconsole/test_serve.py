@@ -7,10 +7,11 @@ import signal
 import socket
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.live import READY, Product, descendants, exists
+from tests.live import READY, ROOT, Product, descendants, exists
 from tests.parts import answers, wait_for
 
 NAMES = {"console", "api", "worker", "beat"}
@@ -130,3 +131,13 @@ def test_another_root_key_stops_the_start(new_product: Callable[..., Product]) -
     assert lost.returncode == 1
     assert "restore root.key" in lost.stderr
     assert not (product.data_dir / "root.key").exists()
+
+
+def test_a_child_that_never_starts_ends_the_attempt(new_product: Callable[..., Product], tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "celery.py").write_text("raise SystemExit('no celery here')")
+    done = new_product().run("serve", PYTHONSAFEPATH="1", PYTHONPATH=f"{broken}:{ROOT}")
+    assert done.returncode == 1
+    assert "does not start; the reason stands above" in done.stderr
+    assert READY not in done.stdout
