@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.models import AbstractUser
 from django.db import models
 
 from base.caller import Caller
@@ -40,8 +40,6 @@ class User(AbstractUser):
     role = models.CharField(max_length=32, choices=Role.choices, default=Role.AUDITOR)
     language = models.CharField(max_length=10, blank=True)
     theme = models.CharField(max_length=5, blank=True, help_text="light, dark, or empty to follow the system")
-
-    objects: ClassVar[UserManager[User]] = UserManager()
 
     def caller(self, door: str, at: datetime, *, request_id: str, address: str = "", access_key_id: str = "") -> Caller:
         return Caller(self.account_id or "", f"user/{self.username}", door, at, (self.role,), request_id,

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.db import DatabaseError, transaction
 
@@ -130,6 +130,6 @@ def operation(action: str) -> Callable[[Callable[Concatenate[Caller, P], R]], Ca
                 raise
 
         run.action = action  # type: ignore[attr-defined]
-        return run
+        return cast("Callable[Concatenate[Caller, P], R]", run)
 
     return mark

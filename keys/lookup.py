@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 
 from access.rules import why_not_permitted
@@ -17,7 +19,7 @@ from keys.states import State
 
 def _not_found(caller: Caller, key: Key | None, text: str) -> Refused:
     """The vendor's code to all; to callers who may know, also that the key was destroyed, when and by whose decision."""
-    facts = {"key": text[:300]}
+    facts: dict[str, Any] = {"key": text[:300]}
     reason = ""
     if key is not None and not why_not_permitted(caller, "DescribeKey"):
         reason = "key_destroyed"

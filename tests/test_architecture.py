@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FLOORS = "base crypto audit access instances keys api kmsconsole".split()
+FLOORS = ["base", "crypto", "audit", "access", "instances", "keys", "api", "kmsconsole"]
 NO_DJANGO = ("base", "crypto")
 PURE = ("states.py", "rules.py", "creation.py", "aliasing.py", "tags.py")
 
@@ -58,7 +58,7 @@ def test_rules_are_pure(path):
     assert not strangers
 
 
-LAYERS = "states rules models lookup gate operations sweeps tasks forms views urls".split()
+LAYERS = ["states", "rules", "models", "lookup", "gate", "operations", "sweeps", "tasks", "forms", "views", "urls"]
 
 
 @pytest.mark.parametrize("path", python_files(["access", "instances", "keys"]), ids=str)

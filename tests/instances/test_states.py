@@ -28,7 +28,7 @@ def test_a_term_ends_at_midnight_after_its_last_day(start, months, end):
         datetime.fromisoformat(end).replace(tzinfo=UTC)
 
 
-@given(st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)), st.integers(1, 36))
+@given(st.integers(1_577_836_800, 3_786_912_000).map(lambda stamp: datetime.fromtimestamp(stamp, UTC)), st.integers(1, 36))
 def test_every_term_lasts_its_months_and_at_most_a_day_more(start, months):
     end = end_of_term(start, months, ZONE)
     assert timedelta(days=28 * months) < end - start <= timedelta(days=31 * months + 1)

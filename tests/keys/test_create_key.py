@@ -37,7 +37,8 @@ def test_without_an_instance_it_goes_to_the_default_one(alice, instance):
 @pytest.mark.parametrize(("parameters", "slug"), [
     ({"spec": "AES_4096"}, "unknown_value"), ({"usage": "DANCE"}, "unknown_value"), ({"origin": "external"}, "unknown_value"),
     ({"protection_level": "hsm"}, "unknown_value"), ({"description": "x" * 8193}, "too_long"),
-    ({"spec": "RSA_2048"}, "spec_not_yet"), ({"usage": "SIGN/VERIFY"}, "spec_not_yet"), ({"spec": "Aliyun_AES_128"}, "spec_needs_hardware"),
+    ({"spec": "RSA_2048"}, "spec_not_yet"), ({"usage": "SIGN/VERIFY"}, "spec_not_yet"),
+    ({"spec": "Aliyun_AES_128"}, "spec_needs_hardware"),
     ({"enable_automatic_rotation": True}, "parameter_not_yet"), ({"policy": "{}"}, "policy_not_yet"),
     ({"key_storage_mechanism": "HsmInternal"}, "parameter_not_yet"),
     ({"tags": (("aliyun-x", ""),)}, "InvalidParameter.TagKey"), ({"tags": (("", "v"),)}, "InvalidParameter.TagKey"),

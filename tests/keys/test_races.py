@@ -44,7 +44,8 @@ def test_a_cancel_and_a_sweep_at_the_same_moment_have_one_winner(alice, instance
         def go(number, key=key, just_before=just_before, now=now):
             if number:
                 return sweeps.destroy_due(now)
-            return outcome(lambda: operations.cancel_key_deletion(alice(at=just_before), lookup.key_for(alice(at=just_before), key.pk)))
+            caller = alice(at=just_before)
+            return outcome(lambda: operations.cancel_key_deletion(caller, lookup.key_for(caller, key.pk)))
 
         cancelled, destroyed = race(go)
         state = Key.objects.get(pk=key.pk).state

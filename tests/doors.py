@@ -1,0 +1,130 @@
+"""The three doors of one operation: the function, the API over HTTP with the official SDK, and the page of the console.
+
+Each door answers ``ok`` or the code of the refusal, so that they can be compared.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from socketserver import ThreadingMixIn
+from typing import Any
+from urllib.parse import urlencode
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from alibabacloud_kms20160120 import models as sdk
+from alibabacloud_kms20160120.client import Client as Sdk
+from darabonba.exceptions import DaraException
+from django.db import connections
+from django.test import Client
+from django.urls import reverse
+
+from keys.models import Key
+from tests.keys.calls import TEXT, version_of
+from tests.rows import OK
+
+Surroundings = dict[str, str]
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: Any) -> None: ...
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = False
+
+
+@contextmanager
+def api_server() -> Iterator[str]:
+    """``host:port`` of the API's WSGI entry over the database of this test."""
+    from api.wsgi import application
+
+    def closing(environ: Any, start_response: Any) -> Any:
+        try:
+            return application(environ, start_response)
+        finally:
+            connections.close_all()
+
+    server = make_server("127.0.0.1", 0, closing, server_class=_Server, handler_class=_Quiet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def request(name: str, **parameters: Any) -> Any:
+    return getattr(sdk, f"{name}Request")(**parameters)
+
+
+API: dict[str, Callable[[Key, Surroundings], dict[str, Any]]] = {
+    "ListKeys": lambda key, at: {},
+    "DescribeKey": lambda key, at: {"key_id": key.pk},
+    "Encrypt": lambda key, at: {"key_id": key.pk, "plaintext": TEXT},
+    "Decrypt": lambda key, at: {"ciphertext_blob": at["blob"]},
+    "GenerateDataKey": lambda key, at: {"key_id": key.pk},
+    "GenerateDataKeyWithoutPlaintext": lambda key, at: {"key_id": key.pk},
+    "EnableKey": lambda key, at: {"key_id": key.pk},
+    "DisableKey": lambda key, at: {"key_id": key.pk},
+    "ScheduleKeyDeletion": lambda key, at: {"key_id": key.pk, "pending_window_in_days": 7},
+    "CancelKeyDeletion": lambda key, at: {"key_id": key.pk},
+    "UpdateKeyDescription": lambda key, at: {"key_id": key.pk, "description": "new"},
+    "CreateAlias": lambda key, at: {"key_id": key.pk, "alias_name": "alias/fresh"},
+    "UpdateAlias": lambda key, at: {"key_id": key.pk, "alias_name": at["other_alias"]},
+    "DeleteAlias": lambda key, at: {"alias_name": at["alias"]},
+    "ListAliases": lambda key, at: {},
+    "ListAliasesByKeyId": lambda key, at: {"key_id": key.pk},
+    "DescribeKeyVersion": lambda key, at: {"key_id": key.pk, "key_version_id": version_of(key)},
+    "ListKeyVersions": lambda key, at: {"key_id": key.pk},
+}
+
+
+@dataclass(frozen=True)
+class ApiDoor:
+    client: Sdk
+
+    def try_(self, operation: str, key: Key, at: Surroundings) -> str:
+        method = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in operation).lstrip("_")
+        try:
+            getattr(self.client, method)(request(operation, **API[operation](key, at)))
+        except DaraException as error:
+            return str(error.code)
+        return OK
+
+
+def _alias_page(name: str, alias: str) -> str:
+    return f"{reverse(f'aliases:{name}')}?{urlencode({'name': alias})}"
+
+
+PAGES: dict[str, Callable[[Key, Surroundings], tuple[str, dict[str, str] | None]]] = {
+    "ListKeys": lambda key, at: (reverse("keys:list"), None),
+    "DescribeKey": lambda key, at: (reverse("keys:detail", args=[key.pk]), None),
+    "EnableKey": lambda key, at: (reverse("keys:enable", args=[key.pk]), {}),
+    "DisableKey": lambda key, at: (reverse("keys:disable", args=[key.pk]), {}),
+    "ScheduleKeyDeletion": lambda key, at: (reverse("keys:schedule_deletion", args=[key.pk]), {"days": "7", "confirm": key.pk}),
+    "CancelKeyDeletion": lambda key, at: (reverse("keys:cancel_deletion", args=[key.pk]), {}),
+    "UpdateKeyDescription": lambda key, at: (reverse("keys:describe", args=[key.pk]), {"description": "new"}),
+    "CreateAlias": lambda key, at: (reverse("keys:create_alias", args=[key.pk]), {"alias": "fresh"}),
+    "UpdateAlias": lambda key, at: (_alias_page("repoint", at["other_alias"]), {"key": key.pk}),
+    "DeleteAlias": lambda key, at: (_alias_page("delete", at["alias"]), {}),
+    "ListAliases": lambda key, at: (reverse("aliases:list"), None),
+}
+
+
+@dataclass(frozen=True)
+class ConsoleDoor:
+    client: Client
+
+    def try_(self, operation: str, key: Key, at: Surroundings) -> str:
+        url, fields = PAGES[operation](key, at)
+        if fields is None:
+            return OK if self.client.get(url).status_code == 200 else "no page"
+        answer = self.client.post(url, {"revision": str(key.revision), **fields})
+        if answer.status_code == 303:
+            return OK
+        return str(answer.context["form"].refusals[0].code)

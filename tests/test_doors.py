@@ -1,0 +1,71 @@
+"""Every cell of the state table through every door: the API over HTTP with the official SDK, and the console's pages.
+The function door is in `tests/keys/test_state_table.py`; all three are compared with the same reference."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+from django.test import Client
+
+from audit.models import Event
+from keys.states import State
+from tests import make
+from tests.doors import API, PAGES, ApiDoor, ConsoleDoor, Sdk, api_server
+from tests.rows import state_table
+
+pytestmark = [pytest.mark.django_db(transaction=True),
+              *(pytest.mark.filterwarnings(f"ignore::{kind}:{module}")
+                for module in ("Tea.*", "alibabacloud.*", "darabonba.*") for kind in ("DeprecationWarning", "ResourceWarning"))]
+
+
+@pytest.fixture(scope="module")
+def host():
+    with api_server() as address:
+        yield address
+
+
+@pytest.fixture
+def api(alice, host):
+    from alibabacloud_tea_openapi.utils_models import Config
+
+    key_id, secret = make.access_key(alice)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ApiDoor(Sdk(Config(access_key_id=key_id, access_key_secret=secret, endpoint=host, protocol="http",
+                                  region_id="cn-local")))
+
+
+@pytest.fixture
+def console(alice):
+    client = Client()
+    client.force_login(alice.user)
+    return ConsoleDoor(client)
+
+
+def cells(door):
+    return [row for row in state_table() if row[0] in door]
+
+
+def expected(operation, state, code):
+    """Two cells that no caller can reach before material can be imported; `test_state_table` explains them."""
+    return {("DescribeKeyVersion", "PendingImport"): "Forbidden.KeyVersionNotFound",
+            ("Decrypt", "PendingImport"): "InvalidParameter"}.get((operation, state), code)
+
+
+@pytest.mark.parametrize(("operation", "state", "code"), cells(API))
+def test_the_api_says_what_the_table_says(operation, state, code, api, alice, instance, make_key):
+    check(api, "api", operation, state, code, make.in_state(alice, State(state), instance, make_key))
+
+
+@pytest.mark.parametrize(("operation", "state", "code"), cells(PAGES))
+def test_the_console_says_what_the_table_says(operation, state, code, console, alice, instance, make_key):
+    check(console, "console", operation, state, code, make.in_state(alice, State(state), instance, make_key))
+
+
+def check(door, name, operation, state, code, prepared):
+    before = Event.objects.count()
+    assert door.try_(operation, *prepared) == expected(operation, state, code)
+    events = Event.objects.order_by("id")[before:]
+    assert [(event.door, event.outcome) for event in events if event.action == operation] == \
+        [(name, expected(operation, state, code))]
