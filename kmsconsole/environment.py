@@ -31,7 +31,7 @@ def database_url(name: str, default: str) -> dict[str, Any]:
     if url.startswith(("sqlite:///", "postgres://", "postgresql://")):
         with contextlib.suppress(ValueError, KeyError, ImproperlyConfigured):
             config = dict(environ.Env.db_url_config(url))
-    if not config.get("NAME"):
+    if config.get("NAME") in (None, "", ":memory:"):
         raise ImproperlyConfigured(f"{name} must look like postgres://user:password@host:5432/name or sqlite:////path/file")
     return config
 

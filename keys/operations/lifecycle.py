@@ -59,14 +59,16 @@ def create_key(caller: Caller, *, instance: Instance | None = None, description:
               usage=usage or ENCRYPT_DECRYPT, origin=origin or "Aliyun_KMS", description=description,
               creator=caller.account, created_at=caller.at, last_rotation_at=caller.at)
     try:
-        _store(caller, key, tags, with_material=not external)
+        store_new_key(caller, key, tags, with_material=not external)
     except IntegrityError:
         # Two "Enable" of the default CMK at once: the constraint lets one through.
         raise Refused(Refusal("Rejected.LimitExceeded", {"limit": 1}, reason="one_default_key")) from None
     return key
 
 
-def _store(caller: Caller, key: Key, tags: tuple[tuple[str, str], ...], *, with_material: bool) -> None:
+def store_new_key(caller: Caller, key: Key, tags: tuple[tuple[str, str], ...] = (), *, with_material: bool = True) -> None:
+    """Writes a new key with its first version, its material and the event. Decides nothing: `create_key` did, or whoever
+    makes the keys that no call makes (service keys and 1.0 keys)."""
     version = KeyVersion(id=ids.key_version_id(key.pk), key=key, is_primary=True, created_at=caller.at)
     if with_material:
         wrapping = opening.wrapping_key_for(caller, key.account, key.instance)
