@@ -25,6 +25,10 @@ class Call:
         self.operation, self.answer = operation, answer
         self.parameters: Mapping[str, Parameter[Any]] = parameters
 
+    @property
+    def can_be_dry(self) -> bool:
+        return "dry_run" in self.parameters
+
     def perform(self, caller: Caller, given: Given) -> answers.Body:
         """Raises Refused: every refused parameter at once, or the first name that is not found, or the operation's own."""
         values: dict[str, Any] = {}

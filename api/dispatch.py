@@ -1,7 +1,7 @@
 """One parsed request: who asks, for what, and the answer. Every refusal from here on stands in the audit trail, once.
 
-What cannot even be parsed, or claims no AccessKey, is no operation of anybody's and is not recorded: strangers must not
-be able to fill the trail.
+What cannot even be parsed, or claims no AccessKey, is no operation of anybody's and is not recorded. A wrong signature
+is, also for an AccessKey that does not exist: somebody is trying keys.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def answer(request: Request, request_id: str) -> Answer:
         body = perform(caller, claim.action, claim.version, request.parameters)
     except Refused as refused:
         recording.refusal(caller, _action_name(claim.action), refused.target or _named_key(request.parameters), refused)
-        if authenticated and _dry_run(request.parameters):
+        if authenticated and claim.action in CALLS and CALLS[claim.action].can_be_dry and _dry_run(request.parameters):
             return _dry(refused, request_id, host)
         return errors.answer(refused, request_id, host, explained=authenticated)
     return Answer(200, {"RequestId": request_id} | body)
@@ -59,6 +59,9 @@ def perform(caller: Caller, action: str, version: str, given: Given) -> dict[str
         raise Refused(Refusal("InvalidVersion", who="user"))
     call = CALLS.get(action)
     if call is not None:
+        if _dry_run(given) and not call.can_be_dry:
+            # The vendor ignores it here. Somebody who wrote it did not mean to schedule a deletion.
+            raise Refused(Refusal("UnsupportedOperation", {"action": action}, reason="dry_run_not_supported", who="user"))
         return call.perform(caller, given)
     if action in NOT_YET or action in LEGACY:
         reason = "action_not_yet" if action in NOT_YET else "action_legacy"

@@ -86,6 +86,7 @@ ERRORS: dict[str, tuple[int, str]] = {
 BY_REASON: dict[str, str] = {
     "action_not_yet": "This action is not supported yet: {action}.",
     "action_legacy": "This action is not supported: {action}.",
+    "dry_run_not_supported": "This action cannot be tried with DryRun: {action}.",
     "recipient_not_supported": "This action is not supported for attested enclaves: Recipient.",
     "parameter_not_yet": "This parameter is not supported yet: {name}.",
     "bearer_token_not_supported": "Bearer tokens are not supported. Sign the request with an AccessKey.",

@@ -9,8 +9,8 @@ from types import TracebackType
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def frames(traceback: TracebackType | None, most: int = 12) -> str:
-    """``api/wsgi.py:31 < keys/lookup.py:12``: files and lines only, the innermost last."""
+def frames(traceback: TracebackType | None, most: int = 8) -> str:
+    """``api/wsgi.py:31 > keys/lookup.py:12``: files and lines only, the innermost last."""
     places = []
     while traceback is not None:
         path = Path(traceback.tb_frame.f_code.co_filename)

@@ -103,6 +103,8 @@ def test_context_dotted_and_json_are_one_map(live_api, key_id):
     ("Decrypt", {"CiphertextBlob": "%%%"}, "InvalidParameter", "The specified parameter is not valid."),
     ("Decrypt", {"CiphertextBlob": HELLO, "Recipient": "r"}, "UnsupportedOperation",
      "This action is not supported for attested enclaves: Recipient."),
+    ("ScheduleKeyDeletion", {"KeyId": "key-x", "PendingWindowInDays": "7", "DryRun": "True"}, "UnsupportedOperation",
+     "This action cannot be tried with DryRun: ScheduleKeyDeletion."),
     ("GenerateMac", {}, "UnsupportedOperation", "This action is not supported yet: GenerateMac."),
     ("AdvanceEncrypt", {}, "UnsupportedOperation", "This action is not supported: AdvanceEncrypt."),
     ("MakeCoffee", {}, "InvalidAction.NotFound", "The specified action is not found."),
