@@ -15,8 +15,8 @@ from access.pages import caller_of, done, page
 from access.rules import why_not_permitted
 from audit import recording
 from base.caller import Caller
-from base.refusal import Refused
-from keys import forms, gate, lookup, operations, showing
+from base.refusal import Refusal, Refused
+from keys import aliasing, forms, gate, lookup, operations, showing
 from keys.action_views import alias_names, key_url
 from keys.aliasing import PREFIX
 from keys.models import Alias
@@ -32,6 +32,11 @@ def _alias_or_404(request: HttpRequest, action: str) -> Alias:
         raise Http404 from refused
 
 
+def _why_not_repoint(caller: Caller, alias: Alias) -> tuple[Refusal, ...]:
+    """What can be said before the target is known."""
+    return (*aliasing.why_not_name(alias.name), *why_not_permitted(caller, "UpdateAlias"))
+
+
 @require_GET
 def alias_list(request: HttpRequest) -> HttpResponse:
     caller, asked = caller_of(request), request.GET
@@ -40,9 +45,9 @@ def alias_list(request: HttpRequest) -> HttpResponse:
                                     page_size=pages.page_size(request),
                                     among=Q(name__istartswith=PREFIX + text) | Q(key__pk__istartswith=text) if text else None)
     rows = [{"alias": alias, "quoted": quote(alias.name, safe=""), "state": alias.key.state_at(caller.at),
+             "why_not_repoint": _why_not_repoint(caller, alias),
              "blocked": showing.blocked(caller, alias.key, ["DeleteAlias"])} for alias in found.items]
-    return page(request, "keys/aliases.html", fragments=("list",), found=found, rows=rows, text=text, filtered=bool(text),
-                why_not_repoint=why_not_permitted(caller, "UpdateAlias"))
+    return page(request, "keys/aliases.html", fragments=("list",), found=found, rows=rows, text=text, filtered=bool(text))
 
 
 @require_http_methods(["GET", "POST"])
@@ -85,4 +90,4 @@ def repoint(request: HttpRequest) -> HttpResponse:
             return done(request, key_url(target), _("%(alias)s points at this key now.") % {"alias": alias.name})
     return page(request, "keys/repoint_alias.html", status=form.status, fragments=("modal",), alias=alias, form=form,
                 typed=request.POST.get("key", ""), key=alias.key, back=reverse("aliases:list"),
-                why_not=why_not_permitted(caller, "UpdateAlias"))
+                why_not=_why_not_repoint(caller, alias))

@@ -19,7 +19,7 @@ from base.caller import Caller
 from base.refusal import Refused
 from instances import lookup as instance_lookup
 from instances.models import Instance
-from keys import creation, forms, gate, lookup, operations, showing
+from keys import creation, forms, lookup, operations, showing
 from keys.aliasing import PREFIX
 from keys.models import Alias, Key
 from keys.operations.lifecycle import home_of
@@ -96,7 +96,8 @@ def detail(request: HttpRequest, key_id: str) -> HttpResponse:
         versions=versions, blocked=blocked, rail=showing.rail(key, view.state), against=against,
         passed=showing.passed_checks(key, against), cares=showing.cares(view.state, len(aliases)),
         home=instance_lookup.facts(caller, key.instance) if key.instance else None,
-        why_not_manage=gate.reasons("UpdateKeyDescription", caller, key), called=aliases[0] if aliases else key.pk,
+        called=aliases[0] if aliases else key.pk,
+        old_sdk=request.GET.get("sdk") == "old",
         host=request.get_host().rsplit(":", 1)[0], api_port=settings.KMS_API_PORT, region=settings.KMS_REGION)
 
 

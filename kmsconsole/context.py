@@ -7,8 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, ngettext, pgettext_lazy
 
+from access.models import Role
 from base import clock
 from instances.models import Instance
 from keys.models import Key
@@ -16,6 +17,11 @@ from keys.models import Key
 # HTML wants the script subtag; without it Han characters get another language's shapes.
 HTML_LANG = {"zh-hans": "zh-Hans"}
 THEMES = ("light", "dark")
+ROLES = {
+    Role.ADMINISTRATOR: pgettext_lazy("role", "Administrator"),
+    Role.KEY_USER: pgettext_lazy("role", "Key user"),
+    Role.AUDITOR: pgettext_lazy("role", "Auditor"),
+}
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -36,6 +42,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             "now": caller.at,
             "key_count": Key.objects.of(caller.account).living(caller.at).count(),
             "instance_count": Instance.objects.of(caller.account).filter(released_at=None).count(),
+            "role": ROLES.get(request.user.role, ""),  # type: ignore[union-attr]
             "demo": account is not None and account.demo_at is not None,
             "region": settings.KMS_REGION,
         }

@@ -93,9 +93,13 @@ def detail(request: HttpRequest, instance_id: str) -> HttpResponse:
     one = shown(caller, [instance])[0]
     found = key_operations.list_keys(caller, filters={"DKMSInstanceId": [instance.pk]}, page_size=FEW)
     return page(request, "instances/detail.html", one=one, instance=instance, facts=one.facts, found=found,
-                rows=showing.rows(caller, found.items), term=_term(caller, one),
+                rows=showing.rows(caller, found.items), pending=_pending(caller, instance), term=_term(caller, one),
                 renew_days=days_between(caller.at, one.facts.renew_by), why_not_create=_why_not_create(caller, one),
                 why_not_renew=why_not_instance("RenewInstance", lookup.facts(caller, instance, "RenewInstance")))
+
+
+def _pending(caller: Caller, instance: Instance) -> int:
+    return Key.objects.living(caller.at).filter(instance=instance, state=State.PENDING_DELETION).count()
 
 
 def _why_not_create(caller: Caller, one: Shown) -> tuple[Refusal, ...]:

@@ -63,7 +63,7 @@
 
   const onClick = {
     copy: el => copy(el.dataset.copy || one(el.dataset.copyFrom).textContent),
-    close: () => modal().close(),
+    close: (el, event) => { event.preventDefault(); modal().close(); },
     days: (el, event) => {
       event.preventDefault();
       const field = one("input[type=number]", el.form);
@@ -118,7 +118,7 @@
       fetch(form.action, { method: "POST", body: new FormData(form), redirect: "manual" });
       return;
     }
-    if (form.method !== "post") return;
+    if (form.getAttribute("method") !== "post" || event.submitter?.formMethod === "get") return;
     if (form.dataset.sent) { event.preventDefault(); event.stopImmediatePropagation(); return; }   // a second click posts nothing
     form.dataset.sent = "1";
     const button = event.submitter;
@@ -143,7 +143,14 @@
   document.addEventListener("htmx:responseError", event => {
     if (event.detail.xhr.status >= 500 || event.detail.xhr.status === 404) location.assign(event.detail.pathInfo.requestPath);
   });
-  document.addEventListener("htmx:sendError", () => toast(document.body.dataset.unreachable));
+  document.addEventListener("htmx:sendError", event => {
+    toast(document.body.dataset.unreachable);
+    const form = event.detail.elt.closest("form");
+    if (form) {
+      delete form.dataset.sent;
+      all("[aria-busy]", form).forEach(button => button.removeAttribute("aria-busy"));
+    }
+  });
 
   // Coming back by the browser's button: nothing is under way any more.
   window.addEventListener("pageshow", event => { if (event.persisted) location.reload(); });
