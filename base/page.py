@@ -14,3 +14,9 @@ class Page:
     total: int
     number: int
     size: int
+
+    @classmethod
+    def of(cls, rows: Any, number: int, size: int) -> Page:
+        """The page of an ordered query (anything that can be sliced and counted)."""
+        start = (number - 1) * size
+        return cls(list(rows[start:start + size]), rows.count(), number, size)

@@ -87,8 +87,7 @@ def list_kms_instances(caller: Caller, *, page_number: int = 1, page_size: int =
     if denied := why_not_permitted(caller, "ListKmsInstances"):
         raise Refused(*denied)
     rows = Instance.objects.of(caller.account).filter(released_at=None)
-    start = (page_number - 1) * page_size
-    page = Page(list(rows[start:start + page_size]), rows.count(), page_number, page_size)
+    page = Page.of(rows, page_number, page_size)
     recording.record(caller, "ListKmsInstances")
     return page
 

@@ -52,7 +52,9 @@ def alias_for(caller: Caller, name: str) -> Alias:
     """The caller's alias, whatever the state of its key."""
     alias = Alias.objects.select_related("key__instance").filter(account_id=caller.account, name=name).first()
     if alias is None:
-        raise Refused(Refusal("Forbidden.AliasNotFound", {"alias": name[:300]}, who="user"))
+        refused = Refused(Refusal("Forbidden.AliasNotFound", {"alias": name[:300]}, who="user"))
+        refused.target = ("alias", name)
+        raise refused
     return alias
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Q
 
 from access.models import Account
@@ -33,6 +33,19 @@ class KeyQuerySet(models.QuerySet["Key"]):
         expired = Q(instance__end_at__lte=F("delete_at"))
         grace = Q(instance__lapsed_at__lte=F("delete_at"), instance__resumed_at__gt=now - states.GRACE_AFTER_RENEWAL)
         return Q(instance__isnull=False) & (expired | grace)
+
+    def held_still(self, pk: str) -> Key:
+        """The row as it is now, and no change of it or its instance commits before this transaction does.
+
+        SQLite has the one writer already (IMMEDIATE). PostgreSQL takes a shared lock: uses of one key do not wait for each
+        other, a disable waits for them, and a use that comes after it sees it.
+        """
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM instances_instance WHERE id ="
+                               " (SELECT instance_id FROM keys_key WHERE id = %s) FOR SHARE", [pk])
+                cursor.execute("SELECT 1 FROM keys_key WHERE id = %s FOR SHARE", [pk])
+        return self.select_related("instance").get(pk=pk)
 
     def due_for_destruction(self, now: datetime) -> KeyQuerySet:
         """Scheduled, the date has come, nothing holds it, and no earlier attempt has put it off."""

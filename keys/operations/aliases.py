@@ -70,9 +70,9 @@ def list_aliases(caller: Caller, *, page_number: int = 1, page_size: int = 10, a
     """By name. among: what a page narrows the list to (a search)."""
     if denied := why_not_permitted(caller, "ListAliases"):
         raise Refused(*denied)
-    rows = Alias.objects.filter(among or Q(), account_id=caller.account).select_related("key__instance").order_by("name")
-    start = (page_number - 1) * page_size
-    page = Page(list(rows[start:start + page_size]), rows.count(), page_number, page_size)
+    living = Key.objects.of(caller.account).living(caller.at)
+    rows = Alias.objects.filter(among or Q(), key__in=living).select_related("key__instance").order_by("name")
+    page = Page.of(rows, page_number, page_size)
     recording.record(caller, "ListAliases")
     return page
 
@@ -81,7 +81,6 @@ def list_aliases(caller: Caller, *, page_number: int = 1, page_size: int = 10, a
 def list_aliases_by_key_id(caller: Caller, key: Key, *, page_number: int = 1, page_size: int = 10) -> Page:
     permit("ListAliasesByKeyId", caller, key)
     rows = Alias.objects.filter(key=key).order_by("name")
-    start = (page_number - 1) * page_size
-    page = Page(list(rows[start:start + page_size]), rows.count(), page_number, page_size)
+    page = Page.of(rows, page_number, page_size)
     recording.record(caller, "ListAliasesByKeyId", key)
     return page

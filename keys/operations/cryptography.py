@@ -1,7 +1,8 @@
 """Symmetric cryptography: encrypt, decrypt, data keys.
 
 The state is read, the provider works, and then, in the transaction that records the use, the row must still be what the
-decision was made on. So no use happens after a disable, a scheduled deletion or an expiry has been answered.
+decision was made on, and stays so until the record is committed. So no use is answered, nor recorded, after a disable, a
+scheduled deletion or an expiry has been answered; and no lock is held while the provider works.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def _use(caller: Caller, action: str, key: Key, row: KeyMaterial, work: Callable
     except Unavailable:
         raise Refused(Refusal("ServiceUnavailableTemporary", {"key": key.pk}, who="operator")) from None
     with transaction.atomic():
-        now = Key.objects.select_related("instance").get(pk=key.pk)
+        now = Key.objects.held_still(key.pk)
         if (now.revision, now.instance and now.instance.revision) != (key.revision, key.instance and key.instance.revision):
             permit(action, caller, now)
         recording.record(caller, action, key, version=row.version_id)

@@ -49,8 +49,7 @@ def list_keys(caller: Caller, *, filters: Mapping[str, Sequence[str]] | None = N
     if denied := why_not_permitted(caller, "ListKeys"):
         raise Refused(*denied)
     rows = filtered(caller, filters or {}).filter(among or Q()).select_related("instance").order_by("-created_at", "-id")
-    start = (page_number - 1) * page_size
-    page = Page(list(rows[start:start + page_size]), rows.count(), page_number, page_size)
+    page = Page.of(rows, page_number, page_size)
     recording.record(caller, "ListKeys", filters=sorted(filters or {}))
     return page
 
@@ -60,8 +59,7 @@ def list_key_versions(caller: Caller, key: Key, *, page_number: int = 1, page_si
     """Newest first."""
     permit("ListKeyVersions", caller, key)
     rows = KeyVersion.objects.filter(key=key).order_by("-created_at", "-id")
-    start = (page_number - 1) * page_size
-    page = Page(list(rows[start:start + page_size]), rows.count(), page_number, page_size)
+    page = Page.of(rows, page_number, page_size)
     recording.record(caller, "ListKeyVersions", key)
     return page
 

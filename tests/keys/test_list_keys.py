@@ -49,9 +49,8 @@ def test_by_id_and_instance(alice, estate, instance):
     assert operations.list_keys(alice(), filters={"DKMSInstanceId": ["kst-none"]}).total == 0
 
 
-@pytest.mark.parametrize("filters", [{"State": ["Enabled"]}, {"KeyState": ["Enabled"] * 11}])
-def test_what_is_no_filter_is_refused(alice, filters):
-    assert outcome(lambda: operations.list_keys(alice(), filters=filters)) == "InvalidParameter"
+def test_what_is_no_filter_is_refused(alice):
+    assert outcome(lambda: operations.list_keys(alice(), filters={"State": ["Enabled"]})) == "InvalidParameter"
 
 
 def test_pages_are_newest_first_and_whole(alice, make_key):

@@ -78,3 +78,24 @@ def test_one_name_goes_to_one_key(alice, instance):
 def test_a_nonce_is_claimed_once(alice):
     until = clock.real_now() + timedelta(minutes=30)
     assert sorted(race(lambda _: access.claim_nonce("LTAI", "n" * 32, keep_until=until), 4)) == [False, False, False, True]
+
+
+def test_no_use_is_recorded_behind_the_disable_that_was_answered(alice, instance):
+    """Workers encrypt in a loop while one disables: in the trail, no successful use stands after the disable."""
+    key = make.key(alice, home=instance)
+
+    def go(number):
+        if number == 0:
+            for _ in range(5):
+                outcome(lambda: operations.encrypt(alice(), lookup.key_for(alice(), key.pk), plaintext=TEXT))
+            return outcome(lambda: operations.disable_key(alice(), lookup.key_for(alice(), key.pk)))
+        codes = []
+        while codes[-1:] in ([], ["ok"]) and len(codes) < 2000:
+            codes.append(outcome(lambda: operations.encrypt(alice(), lookup.key_for(alice(), key.pk), plaintext=TEXT)))
+        return codes
+
+    disabled, *used = race(go, 3)
+    assert disabled == "ok"
+    assert all(codes[-1] == "Rejected.Disabled" and set(codes[:-1]) <= {"ok"} for codes in used)
+    at = Event.objects.get(action="DisableKey", object_id=key.pk).pk
+    assert not Event.objects.filter(action="Encrypt", outcome="ok", pk__gt=at).exists()
