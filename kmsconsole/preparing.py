@@ -35,7 +35,7 @@ def prepare() -> None:
     """The root key is checked before the tables are touched: a wrong one must not even migrate."""
     _close_data_directory()
     _check_root_key_of_an_old_database()
-    _compile_messages()
+    compile_messages()
     _migrate()
     root.prepare()
     _collect_static()
@@ -54,11 +54,11 @@ def _check_root_key_of_an_old_database() -> None:
         root.check()
 
 
-def _compile_messages() -> None:
+def compile_messages() -> None:
     """In Python: `compilemessages` wants the gettext programs, which a fresh machine does not have."""
     for source in (path for folder in settings.LOCALE_PATHS for path in Path(folder).rglob("*.po")):
         compiled = source.with_suffix(".mo")
-        if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
+        if not compiled.exists() or compiled.stat().st_mtime <= source.stat().st_mtime:
             draft = compiled.with_suffix(f".{os.getpid()}")
             polib.pofile(str(source)).save_as_mofile(str(draft))
             draft.replace(compiled)

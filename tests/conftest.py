@@ -16,6 +16,7 @@ from access.models import Account, Role
 from instances.models import Instance
 from keys.models import Key
 from keys.states import State
+from kmsconsole import preparing
 from tests import make
 from tests.make import Person
 
@@ -23,6 +24,12 @@ pytest_plugins = ["tests.parts", "tests.live"]
 
 # Playwright's event loop runs in the thread of the test, which Django would take for an asynchronous view.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def translations() -> None:
+    """Pages in other languages need the catalogues that set-up compiles and git does not hold."""
+    preparing.compile_messages()
 
 
 @pytest.fixture

@@ -112,11 +112,11 @@ def test_translations_are_compiled_once(tmp_path: Path, settings: object) -> Non
     source = tmp_path / "ja" / "LC_MESSAGES" / "django.po"
     source.parent.mkdir(parents=True)
     source.write_text('msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\nmsgid "Key"\nmsgstr "鍵"\n')
-    preparing._compile_messages()
+    preparing.compile_messages()
     compiled = source.with_suffix(".mo")
     assert "鍵".encode() in compiled.read_bytes()
     first = compiled.stat().st_mtime_ns
-    preparing._compile_messages()
+    preparing.compile_messages()
     assert compiled.stat().st_mtime_ns == first
 
 
