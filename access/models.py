@@ -46,6 +46,36 @@ class User(AbstractUser):
                       access_key_id, address)
 
 
+class UserPolicy(models.Model):
+    """A RAM-style permission document of a user, beside the preset of the role. `access.policies` reads it."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=128)
+    document = models.TextField(help_text="JSON")
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["user", "name"], name="user_policy_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RateWindow(models.Model):
+    """Requests of one account in one rate class in one second; one row a class, overwritten each second."""
+
+    account = models.CharField(max_length=16)
+    rate_class = models.CharField(max_length=32)
+    second = models.BigIntegerField()
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "rate_class"], name="rate_window_once")]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.rate_class}"
+
+
 class AccessKey(models.Model):
     """A pair that signs API requests. The secret is needed in clear to check a signature, so it is sealed, not hashed."""
 

@@ -6,9 +6,11 @@ import base64
 import os
 from collections.abc import Mapping
 
-from crypto import blobs, context
+from crypto import asymmetric, blobs, context
+from crypto.algorithms import Encryption, Signing
 from crypto.envelope import Identity
-from crypto.provider import Material, Provider
+from crypto.errors import Unsupported
+from crypto.provider import Importer, Mac, Material, PrivateDecrypter, Provider, Signer
 from crypto.specs import Spec
 
 MAX_PLAINTEXT = 6144
@@ -45,6 +47,34 @@ class Engine:
         """(Base64 of `length` random bytes, its CiphertextBlob). Nothing of the data key is kept."""
         text = base64.b64encode(os.urandom(length)).decode("ascii")
         return text, self.encrypt(material, text, encryption_context)
+
+    def import_raw(self, spec: Spec, identity: Identity, raw: bytes) -> Material:
+        if not isinstance(self.provider, Importer):
+            raise Unsupported(spec.name)
+        return self.provider.import_raw(spec, identity, raw)
+
+    def sign(self, material: Material, algorithm: Signing, digest: bytes) -> bytes:
+        """The caller has checked that algorithm, spec and length of the digest fit."""
+        if not isinstance(self.provider, Signer):
+            raise Unsupported(algorithm.name)
+        return self.provider.sign(material, algorithm, digest)
+
+    def verify(self, material: Material, algorithm: Signing, digest: bytes, signature: bytes) -> bool:
+        """Public arithmetic: no provider is asked."""
+        return asymmetric.verify(material.public, algorithm, digest, signature)
+
+    def public_encrypt(self, material: Material, algorithm: Encryption, plaintext: bytes) -> bytes:
+        return asymmetric.encrypt(material.public, algorithm, plaintext)
+
+    def private_decrypt(self, material: Material, algorithm: Encryption, ciphertext: bytes) -> bytes:
+        if not isinstance(self.provider, PrivateDecrypter):
+            raise Unsupported(algorithm.name)
+        return self.provider.private_decrypt(material, algorithm, ciphertext)
+
+    def mac(self, material: Material, hash_name: str, message: bytes) -> bytes:
+        if not isinstance(self.provider, Mac):
+            raise Unsupported(hash_name)
+        return self.provider.mac(material, hash_name, message)
 
     def destroy(self, material: Material) -> None:
         self.provider.destroy(material)

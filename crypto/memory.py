@@ -6,13 +6,13 @@ from __future__ import annotations
 import os
 
 from crypto.envelope import Identity
-from crypto.errors import MaterialGone, ProviderError, Unsupported
+from crypto.errors import MaterialGone, ProviderError
 from crypto.provider import Material
-from crypto.software import gcm_decrypt, gcm_encrypt
+from crypto.software import RawKeys
 from crypto.specs import Spec
 
 
-class MemoryProvider:
+class MemoryProvider(RawKeys):
     """`Material.stored` is a random 16-byte handle; the key bytes never leave this object."""
 
     def __init__(self) -> None:
@@ -34,22 +34,11 @@ class MemoryProvider:
             raise MaterialGone
         return raw
 
-    def generate(self, spec: Spec, identity: Identity) -> Material:
-        return self.import_raw(spec, identity, os.urandom(spec.length))
-
-    def import_raw(self, spec: Spec, identity: Identity, raw: bytes) -> Material:
+    def _keep(self, spec: Spec, identity: Identity, raw: bytes) -> bytes:
         self._check()
-        if spec.family != "AES" or len(raw) != spec.length:
-            raise Unsupported(spec.name)
         handle = os.urandom(16)
         self._keys[handle] = (identity, raw)
-        return Material(spec, identity, handle)
-
-    def encrypt(self, material: Material, plaintext: bytes, aad: bytes) -> bytes:
-        return gcm_encrypt(self._open(material), plaintext, aad)
-
-    def decrypt(self, material: Material, sealed: bytes, aad: bytes) -> bytes:
-        return gcm_decrypt(self._open(material), sealed, aad)
+        return handle
 
     def destroy(self, material: Material) -> None:
         self._check()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from crypto import asymmetric
+from crypto.algorithms import Encryption, Signing
 from crypto.envelope import Identity, WrappingKey
 from crypto.errors import BadCiphertext, MaterialGone, Unsupported
 from crypto.provider import Material
@@ -14,23 +18,87 @@ from crypto.specs import Spec
 
 IV = 12
 TAG = 16
+_RAW = ("AES", "SM4", "HMAC")
 
 
-def gcm_encrypt(raw: bytes, plaintext: bytes, aad: bytes) -> bytes:
+def gcm_encrypt(spec: Spec, raw: bytes, plaintext: bytes, aad: bytes) -> bytes:
     iv = os.urandom(IV)
-    return iv + AESGCM(raw).encrypt(iv, plaintext, aad)
+    if spec.family == "AES":
+        return iv + AESGCM(raw).encrypt(iv, plaintext, aad)
+    if spec.family != "SM4":
+        raise Unsupported(spec.name)
+    cipher = Cipher(algorithms.SM4(raw), modes.GCM(iv)).encryptor()
+    cipher.authenticate_additional_data(aad)
+    return iv + cipher.update(plaintext) + cipher.finalize() + cipher.tag
 
 
-def gcm_decrypt(raw: bytes, sealed: bytes, aad: bytes) -> bytes:
+def gcm_decrypt(spec: Spec, raw: bytes, sealed: bytes, aad: bytes) -> bytes:
     if len(sealed) < IV + TAG:
         raise BadCiphertext
     try:
-        return AESGCM(raw).decrypt(sealed[:IV], sealed[IV:], aad)
+        if spec.family == "AES":
+            return AESGCM(raw).decrypt(sealed[:IV], sealed[IV:], aad)
+        if spec.family != "SM4":
+            raise Unsupported(spec.name)
+        cipher = Cipher(algorithms.SM4(raw), modes.GCM(sealed[:IV], sealed[-TAG:])).decryptor()
+        cipher.authenticate_additional_data(aad)
+        return cipher.update(sealed[IV:-TAG]) + cipher.finalize()
     except InvalidTag:
         raise BadCiphertext from None
 
 
-class SoftwareProvider:
+def fresh(spec: Spec) -> bytes:
+    if spec.asymmetric:
+        return asymmetric.generate(spec)
+    if spec.family not in _RAW:
+        raise Unsupported(spec.name)
+    return os.urandom(spec.length)
+
+
+def checked(spec: Spec, raw: bytes) -> tuple[bytes, bytes]:
+    """(raw material in our encoding, its public key or nothing). Raises Unsupported where it does not fit the spec."""
+    if spec.asymmetric:
+        private = asymmetric.checked_private(spec, raw)
+        return private, asymmetric.public_der(private)
+    if spec.family not in _RAW or len(raw) != spec.length:
+        raise Unsupported(spec.name)
+    return raw, b""
+
+
+class RawKeys:
+    """The arithmetic shared by providers that hold raw keys; how they hold them is theirs (`_open`, `_keep`)."""
+
+    def _open(self, material: Material) -> bytes:
+        raise NotImplementedError  # pragma: no cover - both providers of this kind have it
+
+    def _keep(self, spec: Spec, identity: Identity, raw: bytes) -> bytes:
+        raise NotImplementedError  # pragma: no cover
+
+    def generate(self, spec: Spec, identity: Identity) -> Material:
+        raw = fresh(spec)
+        return Material(spec, identity, self._keep(spec, identity, raw), asymmetric.public_der(raw) if spec.asymmetric else b"")
+
+    def import_raw(self, spec: Spec, identity: Identity, raw: bytes) -> Material:
+        kept, public = checked(spec, raw)
+        return Material(spec, identity, self._keep(spec, identity, kept), public)
+
+    def encrypt(self, material: Material, plaintext: bytes, aad: bytes) -> bytes:
+        return gcm_encrypt(material.spec, self._open(material), plaintext, aad)
+
+    def decrypt(self, material: Material, sealed: bytes, aad: bytes) -> bytes:
+        return gcm_decrypt(material.spec, self._open(material), sealed, aad)
+
+    def sign(self, material: Material, algorithm: Signing, digest: bytes) -> bytes:
+        return asymmetric.sign(self._open(material), algorithm, digest)
+
+    def private_decrypt(self, material: Material, algorithm: Encryption, ciphertext: bytes) -> bytes:
+        return asymmetric.decrypt(self._open(material), material.spec, algorithm, ciphertext)
+
+    def mac(self, material: Material, hash_name: str, message: bytes) -> bytes:
+        return hmac.digest(self._open(material), message, hash_name)
+
+
+class SoftwareProvider(RawKeys):
     """`Material.stored` is the raw key under the envelope of `crypto.envelope`. Once the stored bytes are gone from the
     database, so is the key: the provider keeps nothing."""
 
@@ -44,19 +112,8 @@ class SoftwareProvider:
             # Not the caller's ciphertext is bad but our own row: overwritten, moved, or of another wrapping key.
             raise MaterialGone from None
 
-    def generate(self, spec: Spec, identity: Identity) -> Material:
-        return self.import_raw(spec, identity, os.urandom(spec.length))
-
-    def import_raw(self, spec: Spec, identity: Identity, raw: bytes) -> Material:
-        if spec.family != "AES" or len(raw) != spec.length:
-            raise Unsupported(spec.name)
-        return Material(spec, identity, self._wrapping.seal(raw, identity))
-
-    def encrypt(self, material: Material, plaintext: bytes, aad: bytes) -> bytes:
-        return gcm_encrypt(self._open(material), plaintext, aad)
-
-    def decrypt(self, material: Material, sealed: bytes, aad: bytes) -> bytes:
-        return gcm_decrypt(self._open(material), sealed, aad)
+    def _keep(self, spec: Spec, identity: Identity, raw: bytes) -> bytes:
+        return self._wrapping.seal(raw, identity)
 
     def destroy(self, material: Material) -> None:
         """Nothing is kept here; the caller overwrites and removes the stored bytes."""

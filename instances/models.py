@@ -48,6 +48,8 @@ class Instance(models.Model):
     image_version = models.CharField(max_length=16, default="3.9.1")
     deletion_protection = models.BooleanField(default=False)
     deletion_protection_description = models.TextField(blank=True)
+    deletion_protection_by = models.CharField(max_length=160, blank=True)
+    deletion_protection_at = models.DateTimeField(null=True, blank=True)
     revision = models.PositiveIntegerField(default=0)
 
     objects = InstanceQuerySet.as_manager()

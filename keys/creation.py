@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from base.refusal import Refusal
-from crypto.specs import AES_256, ENCRYPT_DECRYPT, KNOWN, SIGN_VERIFY, SPECS
+from crypto.specs import AES_256, KNOWN, REFUSED, SPECS, USAGES
 from instances import rules as instance_rules
 from keys.tags import why_not_tags
 
@@ -58,7 +58,7 @@ def _parameters(proposal: Proposal) -> Iterator[Refusal]:
         yield _parameter("Description", "too_long", limit=DESCRIPTION_LIMIT)
     if proposal.spec and proposal.spec not in KNOWN:
         yield _parameter("KeySpec", "unknown_value", value=proposal.spec[:64])
-    if proposal.usage not in ("", ENCRYPT_DECRYPT, SIGN_VERIFY):
+    if proposal.usage not in ("", *USAGES):
         yield _parameter("KeyUsage", "unknown_value", value=proposal.usage[:64])
     if proposal.origin not in ("", *ORIGINS):
         yield _parameter("Origin", "unknown_value", value=proposal.origin[:64])
@@ -68,16 +68,23 @@ def _parameters(proposal: Proposal) -> Iterator[Refusal]:
 
 
 def _kind(proposal: Proposal, home: Home) -> Iterator[Refusal]:
-    spec = proposal.spec or AES_256.name
-    if spec in KNOWN and (spec not in SPECS or proposal.usage == SIGN_VERIFY):
-        yield Refusal("UnsupportedOperation", {"spec": spec, "usage": proposal.usage}, reason="spec_not_yet")
-    if spec in SPECS and spec != AES_256.name:
+    name = proposal.spec or AES_256.name
+    spec = SPECS.get(name)
+    if name in REFUSED:
+        yield Refusal("UnsupportedOperation", {"spec": name}, reason="spec_without_library")
+    if spec is not None and proposal.usage in USAGES and proposal.usage not in spec.usages:
+        yield Refusal("UnsupportedOperation", {"spec": name, "usage": proposal.usage}, reason="usage_does_not_fit")
+    if spec is not None and home.instance is None and name != AES_256.name:
+        yield Refusal("UnsupportedOperation", {"spec": name}, reason="default_key_is_aes_256")
+    elif spec is not None and not spec.software:
         # AES-128 and AES-192 belong to hardware instances (keys.md 4.1).
-        yield Refusal("UnsupportedOperation", {"spec": spec}, reason="spec_needs_hardware")
-    if proposal.enable_automatic_rotation:
-        yield _not_yet("EnableAutomaticRotation")
-    if proposal.policy:
-        yield Refusal("Forbidden.KeyPolicyUnSupported", {"name": "Policy"}, reason="policy_not_yet")
+        yield Refusal("UnsupportedOperation", {"spec": name}, reason="spec_needs_hardware")
+    if spec is not None and proposal.enable_automatic_rotation and not (spec.symmetric and home.instance is not None):
+        yield Refusal("Rejected.UnsupportedOperation", {"spec": name}, reason="only_symmetric_rotates")
+    if proposal.enable_automatic_rotation and proposal.origin == "EXTERNAL":
+        yield Refusal("Rejected.UnsupportedOperation", {"origin": proposal.origin}, reason="imported_never_rotates")
+    if proposal.policy and home.instance is None:
+        yield Refusal("Forbidden.KeyPolicyUnSupported", {"name": "Policy"}, reason="policy_needs_instance")
     if proposal.key_storage_mechanism:
         yield _not_yet("KeyStorageMechanism")
     if home.instance is None and proposal.protection_level == "HSM":

@@ -78,7 +78,7 @@ def facts(caller: Caller, key: Key, action: str = "") -> Facts:
     """`key` must come with its instance (`select_related`); costs no query then."""
     home = key.instance
     return Facts(
-        key.pk, key.state_at(caller.at), key.kind, key.edition, key.origin, key.creator, caller.door,
+        key.pk, key.state_at(caller.at), key.kind, key.edition, key.origin, key.creator, caller.door, key.spec, key.usage,
         denied=why_not_permitted(caller, action) if action else (),
         instance=instance_lookup.facts(caller, home) if home else None,
         delete_at=key.delete_at, protected=key.deletion_protection,

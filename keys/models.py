@@ -88,6 +88,13 @@ class Key(models.Model):
     next_try_at = models.DateTimeField(null=True, blank=True)
     deletion_protection = models.BooleanField(default=False)
     deletion_protection_description = models.TextField(blank=True, max_length=8192)
+    deletion_protection_by = models.CharField(max_length=160, blank=True)
+    deletion_protection_at = models.DateTimeField(null=True, blank=True)
+    automatic_rotation = models.BooleanField(default=False)
+    rotation_interval_seconds = models.PositiveBigIntegerField(null=True, blank=True)
+    next_rotation_at = models.DateTimeField(null=True, blank=True)
+    material_fingerprint = models.BinaryField(null=True, blank=True, help_text="keyed; binds the key to its first import")
+    policy = models.TextField(blank=True, help_text="JSON text of the key policy; empty means the default policy")
     revision = models.PositiveIntegerField(default=0)
 
     objects = KeyQuerySet.as_manager()
@@ -98,6 +105,10 @@ class Key(models.Model):
             models.Index(fields=["account", "-created_at", "-id"], name="key_list"),
             models.Index(fields=["instance", "-created_at", "-id"], name="key_of_instance"),
             models.Index(fields=["delete_at", "id"], name="key_due", condition=Q(state=State.PENDING_DELETION)),
+            models.Index(fields=["next_rotation_at", "id"], name="key_rotation_due",
+                         condition=Q(state=State.ENABLED, automatic_rotation=True)),
+            models.Index(fields=["material_expires_at", "id"], name="key_material_due",
+                         condition=Q(material_expires_at__isnull=False)),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=[*states.STORED]), name="key_state"),
@@ -108,6 +119,9 @@ class Key(models.Model):
             models.CheckConstraint(name="key_destroyed_has_date",
                                    condition=Q(state=State.DESTROYED, destroyed_at__isnull=False)
                                    | (~Q(state=State.DESTROYED) & Q(destroyed_at__isnull=True))),
+            models.CheckConstraint(name="key_rotation_has_interval",
+                                   condition=Q(automatic_rotation=False)
+                                   | Q(rotation_interval_seconds__isnull=False, next_rotation_at__isnull=False)),
             models.CheckConstraint(name="key_service_has_no_instance", condition=~Q(kind="service") | Q(instance__isnull=True)),
             models.UniqueConstraint(name="one_default_cmk", fields=["account"],
                                     condition=Q(kind="default") & ~Q(state=State.DESTROYED)),
@@ -151,6 +165,7 @@ class KeyVersion(models.Model):
     id = models.CharField(max_length=36, primary_key=True)
     key = models.ForeignKey(Key, on_delete=models.PROTECT, related_name="+")
     is_primary = models.BooleanField(default=False)
+    public_key = models.BinaryField(null=True, blank=True, help_text="SubjectPublicKeyInfo DER of a key pair")
     created_at = models.DateTimeField()
 
     class Meta:
@@ -210,3 +225,48 @@ class KeyTag(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tag_key}={self.tag_value}"
+
+
+class ImportToken(models.Model):
+    """A wrapping key pair made for one key, and its token. The private half is sealed, and the row goes when both expire."""
+
+    id = models.CharField(max_length=32, primary_key=True, help_text="public part of the token, hex")
+    key = models.ForeignKey(Key, on_delete=models.CASCADE, related_name="+")
+    algorithm = models.CharField(max_length=64)
+    sealed_private_key = models.BinaryField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class KeyUse(models.Model):
+    """How often one operation on one version ended in one way for one caller on one day. Gathered from the audit trail by a
+    sweep, so that a use itself writes nothing more."""
+
+    key_id = models.CharField(max_length=64)
+    version_id = models.CharField(max_length=36, blank=True)
+    day = models.DateField()
+    action = models.CharField(max_length=64)
+    principal = models.CharField(max_length=160)
+    outcome = models.CharField(max_length=64)
+    count = models.PositiveBigIntegerField(default=0)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-day", "key_id", "id"]
+        constraints = [models.UniqueConstraint(
+            name="use_once", fields=["key_id", "day", "action", "principal", "outcome", "version_id"])]
+
+    def __str__(self) -> str:
+        return f"{self.key_id} {self.day} {self.action} {self.count}"
+
+
+class UseCursor(models.Model):
+    """Up to which audit event `KeyUse` has been gathered, and up to which the next run may go."""
+
+    gathered_to = models.PositiveBigIntegerField(default=0)
+    seen_to = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.gathered_to)

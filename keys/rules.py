@@ -11,8 +11,22 @@ from datetime import datetime
 from typing import Any
 
 from base.refusal import Refusal
+from crypto.specs import ENCRYPT_DECRYPT, GENERATE_VERIFY_MAC, SIGN_VERIFY, SPECS
 from instances import rules as instance_rules
-from keys.states import CRYPTOGRAPHY, GATE, READS, WINDOW_DAYS, State
+from keys.states import (
+    CRYPTOGRAPHY,
+    GATE,
+    IMPORT,
+    MACS,
+    POLICY,
+    PUBLIC_KEY_ENCRYPTION,
+    READS,
+    ROTATION,
+    SIGNATURES,
+    SYMMETRIC,
+    WINDOW_DAYS,
+    State,
+)
 
 _STATE_LIFTED_BY = {
     State.DISABLED: ("administrator", "EnableKey"),
@@ -33,6 +47,8 @@ class Facts:
     origin: str
     creator: str
     door: str
+    spec: str = "Aliyun_AES_256"
+    usage: str = ENCRYPT_DECRYPT
     denied: tuple[Refusal, ...] = ()
     instance: instance_rules.Facts | None = None
     delete_at: datetime | None = None
@@ -69,6 +85,46 @@ def _kind(action: str, facts: Facts) -> Iterator[Refusal]:
     if facts.edition == "1.0" and facts.door == "console" and action not in READS:
         yield Refusal("UnsupportedOperation", facts.named(), reason="legacy_read_only", who="administrator",
                       lifted_by="page:legacy")
+    yield from _fit(action, facts)
+    if action in IMPORT and facts.origin != "EXTERNAL":
+        yield Refusal("Unsupported.Origin", facts.named(origin=facts.origin), reason="origin_not_external")
+    if action in ROTATION:
+        yield from _rotation(action, facts)
+    if action in POLICY and facts.instance is None:
+        yield Refusal("Forbidden.KeyPolicyUnSupported", facts.named(), reason="policy_needs_instance")
+
+
+def _fit(action: str, facts: Facts) -> Iterator[Refusal]:
+    """Whether spec and usage are made for this kind of cryptography (4.1-4.4, 5.5)."""
+    spec, named = SPECS.get(facts.spec), facts.named(spec=facts.spec, usage=facts.usage)
+    symmetric = spec is not None and spec.symmetric
+    if action in SYMMETRIC and not symmetric:
+        yield Refusal("UnsupportedOperation", named, reason="needs_symmetric_key")
+    if action in PUBLIC_KEY_ENCRYPTION and (symmetric or facts.usage != ENCRYPT_DECRYPT):
+        yield Refusal("Rejected.UnsupportedOperation", named, reason="needs_encryption_key_pair")
+    if action in SIGNATURES and facts.usage != SIGN_VERIFY:
+        yield Refusal("Rejected.UnsupportedOperation", named, reason="needs_signing_key")
+    if action in MACS and facts.usage != GENERATE_VERIFY_MAC:
+        yield Refusal("Rejected.UnsupportedOperation", named, reason="needs_mac_key")
+    if action == "GetPublicKey" and not (spec is not None and spec.asymmetric):
+        yield Refusal("Rejected.UnsupportedOperation", named, reason="needs_key_pair")
+
+
+def _rotation(action: str, facts: Facts) -> Iterator[Refusal]:
+    """Who can rotate (7.2)."""
+    spec = SPECS.get(facts.spec)
+    code, symmetric = "Rejected.UnsupportedOperation", spec is not None and spec.symmetric
+    if facts.origin == "EXTERNAL":
+        yield Refusal(code, facts.named(), reason="imported_never_rotates")
+    if facts.kind == "default":
+        # The vendor sells it as a service of its own; there is nothing to buy here, and nothing it could rotate for.
+        yield Refusal(code, facts.named(), reason="default_key_never_rotates")
+    if facts.edition == "1.0" and action == "CreateKeyVersion":
+        if symmetric:
+            yield Refusal(code, facts.named(), reason="legacy_rotates_by_itself", who="administrator",
+                          lifted_by="UpdateRotationPolicy")
+    elif not symmetric:
+        yield Refusal(code, facts.named(spec=facts.spec), reason="only_symmetric_rotates")
 
 
 def _state(action: str, facts: Facts) -> Iterator[Refusal]:

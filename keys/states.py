@@ -61,11 +61,36 @@ ListKeyVersions                  ok       ok        ok               ok         
 GetParametersForImport           ok       ok        ok               ok             own
 ImportKeyMaterial                ok       ok        moved            ok             own
 DeleteKeyMaterial                ok       ok        ok               ok             own
+ReEncrypt                        ok       own       own              own            own
+ExportDataKey                    ok       own       own              own            own
+GenerateAndExportDataKey         ok       own       own              own            own
+AsymmetricEncrypt                ok       own       own              own            own
+AsymmetricDecrypt                ok       own       own              own            own
+AsymmetricSign                   ok       own       own              own            own
+AsymmetricVerify                 ok       own       own              own            own
+GenerateMac                      ok       own       own              own            own
+VerifyMac                        ok       own       own              own            own
+GetPublicKey                     ok       ok        ok               own            ok
+SetDeletionProtection            ok       ok        own              ok             own
+GetKeyPolicy                     ok       ok        ok               ok             ok
+ListKeyPolicies                  ok       ok        ok               ok             ok
+ListTagResources                 ok       ok        ok               ok             ok
+SetKeyPolicy                     ok       ok        own              ok             own
+TagResources                     ok       ok        own              ok             own
+UntagResources                   ok       ok        own              ok             own
 """)
 
-CRYPTOGRAPHY = frozenset({"Encrypt", "Decrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"})
-READS = frozenset({"ListKeys", "DescribeKey", "ListAliases", "ListAliasesByKeyId", "ListResourceTags",
-                   "DescribeKeyVersion", "ListKeyVersions"})
+SYMMETRIC = frozenset({"Encrypt", "Decrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncrypt", "ExportDataKey",
+                       "GenerateAndExportDataKey"})
+PUBLIC_KEY_ENCRYPTION = frozenset({"AsymmetricEncrypt", "AsymmetricDecrypt"})
+SIGNATURES = frozenset({"AsymmetricSign", "AsymmetricVerify"})
+MACS = frozenset({"GenerateMac", "VerifyMac"})
+CRYPTOGRAPHY = SYMMETRIC | PUBLIC_KEY_ENCRYPTION | SIGNATURES | MACS
+IMPORT = frozenset({"GetParametersForImport", "ImportKeyMaterial", "DeleteKeyMaterial"})
+ROTATION = frozenset({"CreateKeyVersion", "UpdateRotationPolicy"})
+POLICY = frozenset({"GetKeyPolicy", "SetKeyPolicy", "ListKeyPolicies"})
+READS = frozenset({"ListKeys", "DescribeKey", "ListAliases", "ListAliasesByKeyId", "ListResourceTags", "ListTagResources",
+                   "DescribeKeyVersion", "ListKeyVersions", "GetPublicKey", "GetKeyPolicy", "ListKeyPolicies"})
 
 
 def destroyed_from(delete_at: datetime, lapsed_at: datetime | None, resumed_at: datetime | None) -> datetime:

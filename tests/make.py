@@ -17,7 +17,9 @@ from instances.models import Instance
 from instances.rules import Facts as InstanceFacts
 from instances.states import State as InstanceState
 from keys import operations as keys
+from keys import states
 from keys.models import Key
+from keys.rules import Facts
 from keys.states import State
 
 PASSWORD = "only-for-tests-4711"
@@ -106,6 +108,19 @@ def instance_facts(state: State) -> InstanceFacts:
     now = clock.now()
     serving = InstanceState.EXPIRED if state is State.UNAVAILABLE else InstanceState.CONNECTED
     return InstanceFacts("kst-1", "main", serving, end_at=now, renew_by=now + timedelta(days=15))
+
+
+def key_facts(operation: str, state: State) -> Facts:
+    """Facts of a key in `state` whose kind, origin, spec and usage all suit `operation`, so that the state alone decides."""
+    spec, usage = "Aliyun_AES_256", "ENCRYPT/DECRYPT"
+    if operation in states.PUBLIC_KEY_ENCRYPTION | {"GetPublicKey"}:
+        spec = "RSA_2048"
+    elif operation in states.SIGNATURES:
+        spec, usage = "EC_P256", "SIGN/VERIFY"
+    elif operation in states.MACS:
+        spec, usage = "HMAC_SHA_256", "GENERATE_MAC/VERIFY_MAC"
+    origin = "EXTERNAL" if operation in states.IMPORT else "Aliyun_KMS"
+    return Facts("key-1", state, "customer", "3.0", origin, "1", "api", spec, usage, instance=instance_facts(state))
 
 
 def in_state(who: Person, state: State, home: Instance, build: Callable[..., Key]) -> tuple[Key, dict[str, str]]:

@@ -14,7 +14,7 @@ from base.caller import Caller
 from base.refusal import Refusal, Refused
 from crypto.engine import material_identity
 from crypto.provider import Material
-from crypto.specs import AES_256, ENCRYPT_DECRYPT, SPECS
+from crypto.specs import AES_256, SPECS
 from instances import lookup as instance_lookup
 from instances import opening
 from instances.models import Instance
@@ -52,11 +52,11 @@ def create_key(caller: Caller, *, instance: Instance | None = None, description:
     if reasons := creation.why_not_create(proposal, home_of(caller, instance), denied):
         raise Refused(*reasons)
     account = Account.objects.get(pk=caller.account)
-    external = origin == "EXTERNAL"
+    external, made = origin == "EXTERNAL", SPECS[spec or AES_256.name]
     key = Key(id=ids.key_id(caller.at), account=account, instance=instance,
               kind=Key.Kind.CUSTOMER if instance else Key.Kind.DEFAULT,
-              state=State.PENDING_IMPORT if external else State.ENABLED, spec=spec or AES_256.name,
-              usage=usage or ENCRYPT_DECRYPT, origin=origin or "Aliyun_KMS", description=description,
+              state=State.PENDING_IMPORT if external else State.ENABLED, spec=made.name,
+              usage=usage or made.usages[0], origin=origin or "Aliyun_KMS", description=description,
               creator=caller.account, created_at=caller.at, last_rotation_at=caller.at)
     try:
         store_new_key(caller, key, tags, with_material=not external)
@@ -69,11 +69,12 @@ def create_key(caller: Caller, *, instance: Instance | None = None, description:
 def store_new_key(caller: Caller, key: Key, tags: tuple[tuple[str, str], ...] = (), *, with_material: bool = True) -> None:
     """Writes a new key with its first version, its material and the event. Decides nothing: `create_key` did, or whoever
     makes the keys that no call makes (service keys and 1.0 keys)."""
-    version = KeyVersion(id=ids.key_version_id(key.pk), key=key, is_primary=True, created_at=caller.at)
+    version = KeyVersion(id=ids.key_version_id(key.pk), key=key, is_primary=not SPECS[key.spec].asymmetric, created_at=caller.at)
     if with_material:
         wrapping = opening.wrapping_key_for(caller, key.account, key.instance)
         identity = material_identity(key.account_id, key.pk, version.pk)
         material = opening.engine_for(wrapping).generate(SPECS[key.spec], identity)
+        version.public_key = material.public or None
     with transaction.atomic():
         key.save(force_insert=True)
         if with_material:

@@ -37,9 +37,10 @@ def test_without_an_instance_it_goes_to_the_default_one(alice, instance):
 @pytest.mark.parametrize(("parameters", "slug"), [
     ({"spec": "AES_4096"}, "unknown_value"), ({"usage": "DANCE"}, "unknown_value"), ({"origin": "external"}, "unknown_value"),
     ({"protection_level": "hsm"}, "unknown_value"), ({"description": "x" * 8193}, "too_long"),
-    ({"spec": "RSA_2048"}, "spec_not_yet"), ({"usage": "SIGN/VERIFY"}, "spec_not_yet"),
+    ({"spec": "EC_SM2"}, "spec_without_library"), ({"usage": "SIGN/VERIFY"}, "usage_does_not_fit"),
+    ({"spec": "RSA_2048", "enable_automatic_rotation": True}, "only_symmetric_rotates"),
+    ({"origin": "EXTERNAL", "enable_automatic_rotation": True}, "imported_never_rotates"),
     ({"spec": "Aliyun_AES_128"}, "spec_needs_hardware"),
-    ({"enable_automatic_rotation": True}, "parameter_not_yet"), ({"policy": "{}"}, "policy_not_yet"),
     ({"key_storage_mechanism": "HsmInternal"}, "parameter_not_yet"),
     ({"tags": (("aliyun-x", ""),)}, "InvalidParameter.TagKey"), ({"tags": (("", "v"),)}, "InvalidParameter.TagKey"),
     ({"tags": (("k", "\n"),)}, "InvalidParameter.TagValue"), ({"tags": (("k", "a"), ("k", "b"))}, "Duplicate.TagKey"),

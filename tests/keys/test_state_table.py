@@ -6,7 +6,7 @@ import pytest
 
 from audit.models import Event
 from keys import operations
-from keys.rules import Facts, why_not
+from keys.rules import why_not
 from keys.states import GATE, State
 from tests import make
 from tests.keys.calls import CALLS, TEXT, outcome
@@ -17,7 +17,7 @@ LIVING = [state for state in State if state is not State.DESTROYED]
 
 @pytest.mark.parametrize(("operation", "state", "code"), state_table())
 def test_the_rules_say_what_the_table_says(operation, state, code):
-    facts = Facts("key-1", State(state), "customer", "3.0", "Aliyun_KMS", "1", "api", instance=make.instance_facts(State(state)))
+    facts = make.key_facts(operation, State(state))
     reasons = why_not(operation, facts)
     assert (reasons[0].code if reasons else OK) == code
 
