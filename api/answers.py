@@ -16,7 +16,18 @@ from base.page import Page
 from instances.models import Instance
 from instances.states import State
 from keys.models import Alias, Key, KeyVersion
-from keys.operations import DataKey, Decrypted, Encrypted, KeyView
+from keys.operations import (
+    DataKey,
+    Decrypted,
+    Encrypted,
+    ExportedDataKey,
+    KeyView,
+    Mac,
+    MacVerified,
+    PublicKey,
+    Signed,
+    Verified,
+)
 from keys.operations.reading import view
 
 Body = dict[str, Any]
@@ -95,6 +106,31 @@ def data_key(caller: Caller, made: DataKey) -> Body:
 
 def data_key_without_plaintext(caller: Caller, made: DataKey) -> Body:
     return {"KeyId": made.key_id, "KeyVersionId": made.key_version_id, "CiphertextBlob": made.ciphertext_blob}
+
+
+def signed(caller: Caller, result: Signed | Verified) -> Body:
+    """AsymmetricVerify answers with the same fields; its Value is a boolean."""
+    return {"KeyId": result.key_id, "KeyVersionId": result.key_version_id, "Value": result.value}
+
+
+def public_key(caller: Caller, result: PublicKey) -> Body:
+    return {"KeyId": result.key_id, "KeyVersionId": result.key_version_id, "PublicKey": result.public_key}
+
+
+def mac(caller: Caller, made: Mac) -> Body:
+    return {"KeyId": made.key_id, "Algorithm": made.algorithm, "Mac": made.mac}
+
+
+def verified_mac(caller: Caller, result: MacVerified) -> Body:
+    return {"KeyId": result.key_id, "Algorithm": result.algorithm, "Value": result.value}
+
+
+def exported_data_key(caller: Caller, made: ExportedDataKey) -> Body:
+    return {"KeyId": made.key_id, "KeyVersionId": made.key_version_id, "ExportedDataKey": made.exported_data_key}
+
+
+def generated_and_exported(caller: Caller, made: ExportedDataKey) -> Body:
+    return exported_data_key(caller, made) | {"CiphertextBlob": made.ciphertext_blob}
 
 
 def instances(caller: Caller, page: Page) -> Body:

@@ -64,6 +64,17 @@ DATA_KEY: dict[str, Parameter[Any]] = {
     "number_of_bytes": Int("NumberOfBytes", default=None), "encryption_context": Context(), "dry_run": DRY_RUN,
 }
 
+KEY_PAIR: dict[str, Parameter[Any]] = {
+    "key": KeyId("KeyId"), "key_version_id": Text("KeyVersionId"), "algorithm": Text("Algorithm"), "dry_run": DRY_RUN,
+}
+MAC: dict[str, Parameter[Any]] = {
+    "key": KeyId("KeyId"), "algorithm": Text("Algorithm"), "message": Text("Message"), "dry_run": DRY_RUN,
+}
+EXPORT: dict[str, Parameter[Any]] = {
+    "public_key_blob": Text("PublicKeyBlob"), "wrapping_algorithm": Text("WrappingAlgorithm"),
+    "wrapping_key_spec": Text("WrappingKeySpec"),
+}
+
 CALLS: dict[str, Call] = {
     "CreateKey": Call(
         keys.create_key, answers.created_key,
@@ -92,6 +103,24 @@ CALLS: dict[str, Call] = {
     "GenerateDataKey": CallForEnclaves(keys.generate_data_key, answers.data_key, **DATA_KEY),
     "GenerateDataKeyWithoutPlaintext": Call(keys.generate_data_key_without_plaintext,
                                             answers.data_key_without_plaintext, **DATA_KEY),
+    "AsymmetricEncrypt": Call(keys.asymmetric_encrypt, answers.encrypted, plaintext=Text("Plaintext"), **KEY_PAIR),
+    "AsymmetricDecrypt": CallForEnclaves(keys.asymmetric_decrypt, answers.decrypted,
+                                         ciphertext_blob=Text("CiphertextBlob"), **KEY_PAIR),
+    "AsymmetricSign": Call(keys.asymmetric_sign, answers.signed, digest=Text("Digest"), **KEY_PAIR),
+    "AsymmetricVerify": Call(keys.asymmetric_verify, answers.signed, digest=Text("Digest"), value=Text("Value"), **KEY_PAIR),
+    "GetPublicKey": Call(keys.get_public_key, answers.public_key, key=KeyId("KeyId"), key_version_id=Text("KeyVersionId"),
+                         dry_run=DRY_RUN),
+    "GenerateMac": Call(keys.generate_mac, answers.mac, **MAC),
+    "VerifyMac": Call(keys.verify_mac, answers.verified_mac, mac=Text("Mac"), **MAC),
+    "ReEncrypt": Call(keys.re_encrypt, answers.encrypted, key=KeyId("DestinationKeyId"), ciphertext_blob=Text("CiphertextBlob"),
+                      source_encryption_context=Context("SourceEncryptionContext"),
+                      destination_encryption_context=Context("DestinationEncryptionContext"),
+                      source_key=KeyId("SourceKeyId", default=None),
+                      source_key_version_id=Text("SourceKeyVersionId", default=""),
+                      source_encryption_algorithm=Text("SourceEncryptionAlgorithm", default=""), dry_run=DRY_RUN),
+    "ExportDataKey": Call(keys.export_data_key, answers.exported_data_key, ciphertext_blob=Text("CiphertextBlob"),
+                          encryption_context=Context(), dry_run=DRY_RUN, **EXPORT),
+    "GenerateAndExportDataKey": Call(keys.generate_and_export_data_key, answers.generated_and_exported, **DATA_KEY, **EXPORT),
     "ListKeyVersions": Call(keys.list_key_versions, answers.key_versions, key=KeyId("KeyId"), **pages(most=101)),
     "DescribeKeyVersion": Call(keys.describe_key_version, answers.key_version, key=KeyId("KeyId"),
                                key_version_id=Text("KeyVersionId")),

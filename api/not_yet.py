@@ -3,21 +3,20 @@ the reference's list of current operations, and `LEGACY` the list of those that 
 """
 
 NOT_YET = frozenset({
-    "AsymmetricDecrypt", "AsymmetricEncrypt", "AsymmetricSign", "AsymmetricVerify", "BatchGetSecretValue",
+    "BatchGetSecretValue",
     "ConnectKmsInstance", "CreateApplicationAccessPoint", "CreateClientKey", "CreateKeyVersion",
     "CreateNetworkRule", "CreatePolicy", "CreateSecret", "DeleteApplicationAccessPoint", "DeleteClientKey",
     "DeleteKeyMaterial", "DeleteNetworkRule", "DeletePolicy", "DeleteSecret", "DescribeApplicationAccessPoint",
-    "DescribeNetworkRule", "DescribePolicy", "DescribeSecret", "ExportDataKey", "GenerateAndExportDataKey",
-    "GenerateMac", "GetChallenge", "GetClientKey", "GetKeyPolicy", "GetKmsInstanceQuotaInfos",
-    "GetManagedDataKey", "GetParametersForImport", "GetPublicKey", "GetRandomPassword", "GetSecretPolicy",
+    "DescribeNetworkRule", "DescribePolicy", "DescribeSecret",
+    "GetChallenge", "GetClientKey", "GetKeyPolicy", "GetKmsInstanceQuotaInfos",
+    "GetManagedDataKey", "GetParametersForImport", "GetRandomPassword", "GetSecretPolicy",
     "GetSecretValue", "ImportKeyMaterial", "ListApplicationAccessPoints", "ListClientKeys",
     "ListManagedDataKeyVersions", "ListNetworkRules", "ListPolicies", "ListResourceTags",
-    "ListSecretVersionIds", "ListSecrets", "ListTagResources", "OpenKmsService", "PutSecretValue", "ReEncrypt",
+    "ListSecretVersionIds", "ListSecrets", "ListTagResources", "OpenKmsService", "PutSecretValue",
     "ReleaseKmsInstance", "RestoreSecret", "RotateSecret", "SetDeletionProtection", "SetKeyPolicy",
     "SetSecretPolicy", "TagResource", "TagResources", "UntagResource", "UntagResources",
     "UpdateApplicationAccessPoint", "UpdateKmsInstanceBindVpc", "UpdateNetworkRule", "UpdatePolicy",
     "UpdateRotationPolicy", "UpdateSecret", "UpdateSecretRotationPolicy", "UpdateSecretVersionStage",
-    "VerifyMac",
 })
 
 # Removed from the vendor's API in 2026; nothing here will ever do them.

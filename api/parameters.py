@@ -105,22 +105,22 @@ class Bool(Parameter[bool]):
 
 
 class KeyId(Text):
-    """A key by id, alias or ARN."""
+    """A key by id, alias or ARN; None where the parameter may be, and is, absent."""
 
     def parse(self, text: str) -> str:
         if not text:
             raise invalid(self.name, "empty")
         return super().parse(text)
 
-    def find(self, caller: Caller, value: str) -> Any:
-        return lookup.key_for(caller, value)
+    def find(self, caller: Caller, value: str | None) -> Any:
+        return lookup.key_for(caller, value) if value is not None else None
 
 
 class PlainKeyId(KeyId):
     """A key by id only; the vendor's call takes no alias."""
 
-    def find(self, caller: Caller, value: str) -> Any:
-        return lookup.key_for_id(caller, value)
+    def find(self, caller: Caller, value: str | None) -> Any:
+        return lookup.key_for_id(caller, value) if value is not None else None
 
 
 class InstanceId(Text):

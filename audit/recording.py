@@ -93,7 +93,7 @@ def refusal(caller: Caller, action: str, target: Any, refused: Refused) -> None:
     refused.recorded = True
     reasons = [reason.slug for reason in refused.refusals]
     with transaction.atomic():
-        write([entry(caller, action, target, outcome=refused.first.code, reasons=reasons)])
+        write([entry(caller, action, target, outcome=refused.first.code, reasons=reasons, **refused.noted)])
 
 
 def _failure(caller: Caller, action: str, target: Any) -> None:

@@ -33,7 +33,8 @@ class Refused(Exception):
     """Raised with every reason, in the order the API reports them; the first one names the answer.
 
     `recorded` is set once the refusal stands in the audit trail, so that an outer door does not write it again; `target`
-    is the object it is about, where the raiser knows it and the arguments of the operation do not name it.
+    is the object it is about, where the raiser knows it and the arguments of the operation do not name it; `noted` are
+    further facts for the audit trail, such as the other key of two.
     """
 
     def __init__(self, *refusals: Refusal) -> None:
@@ -43,6 +44,7 @@ class Refused(Exception):
         self.refusals: tuple[Refusal, ...] = refusals
         self.recorded = False
         self.target: Any = None
+        self.noted: dict[str, Any] = {}
 
     @property
     def first(self) -> Refusal:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from crypto import asymmetric, blobs, context
 from crypto.algorithms import Encryption, Signing
 from crypto.envelope import Identity
-from crypto.errors import Unsupported
+from crypto.errors import BadCiphertext, Unsupported
 from crypto.provider import Importer, Mac, Material, PrivateDecrypter, Provider, Signer
 from crypto.specs import Spec
 
@@ -41,7 +41,11 @@ class Engine:
 
     def decrypt(self, material: Material, sealed: bytes, encryption_context: Mapping[str, str]) -> str:
         """The text again; `sealed` is the second part of `blobs.unpack`. BadCiphertext, never saying why."""
-        return self.provider.decrypt(material, sealed, context.associated_data(encryption_context)).decode("ascii")
+        plain = self.provider.decrypt(material, sealed, context.associated_data(encryption_context))
+        if not plain.isascii():
+            # Not made by `encrypt`: whoever imported the material can seal anything under it.
+            raise BadCiphertext
+        return plain.decode("ascii")
 
     def data_key(self, material: Material, length: int, encryption_context: Mapping[str, str]) -> tuple[str, str]:
         """(Base64 of `length` random bytes, its CiphertextBlob). Nothing of the data key is kept."""

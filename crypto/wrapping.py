@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import padding as block_padding
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -61,16 +62,30 @@ def _ecb_open(key: bytes, sealed: bytes) -> bytes:
     return unpadder.update(padded) + unpadder.finalize()
 
 
-def wrap_for_export(public: bytes, algorithm: str, data: bytes) -> bytes:
-    """`data` encrypted to a caller's RSA public key (SubjectPublicKeyInfo DER). Raises Unsupported for anything else:
-    a key that is not RSA of at least 2048 bits, unreadable DER, an unknown algorithm, data too long for the key."""
+def _export_key(public: bytes, algorithm: str) -> Any:
     if algorithm not in EXPORT:
         raise Unsupported(algorithm)
     try:
-        key: Any = serialization.load_der_public_key(public)
-        if not isinstance(key, rsa.RSAPublicKey) or key.key_size != 2048:
-            raise Unsupported(WRAPPING_SPEC)
+        key = serialization.load_der_public_key(public)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise Unsupported(WRAPPING_SPEC) from None
+    if not isinstance(key, rsa.RSAPublicKey) or key.key_size != 2048:
+        raise Unsupported(WRAPPING_SPEC)
+    return key
+
+
+def longest_export(public: bytes, algorithm: str) -> int:
+    """How many bytes `wrap_for_export` takes. Raises Unsupported like it."""
+    _export_key(public, algorithm)
+    return _BLOCK - 2 * {"sha1": 20, "sha256": 32}[EXPORT[algorithm]] - 2
+
+
+def wrap_for_export(public: bytes, algorithm: str, data: bytes) -> bytes:
+    """`data` encrypted to a caller's RSA public key (SubjectPublicKeyInfo DER). Raises Unsupported for anything else:
+    a key that is not RSA of 2048 bits, unreadable DER, an unknown algorithm, data too long for the key."""
+    key = _export_key(public, algorithm)
+    try:
         wrapped: bytes = key.encrypt(data, asymmetric.oaep(EXPORT[algorithm]))
-    except (ValueError, TypeError) as error:
-        raise Unsupported(WRAPPING_SPEC) from error
+    except ValueError:
+        raise Unsupported(WRAPPING_SPEC) from None
     return wrapped

@@ -8,14 +8,17 @@ from keys import lookup, rules
 from keys.models import Key
 
 
-def reasons(action: str, caller: Caller, key: Key, *, window_days: int | None = None) -> tuple[Refusal, ...]:
-    """Every reason why `caller` may not do `action` with `key` now; empty where it may."""
-    return rules.why_not(action, lookup.facts(caller, key, action), window_days=window_days)
+def reasons(action: str, caller: Caller, key: Key, *, window_days: int | None = None, algorithm: str | None = None,
+            permission: str = "") -> tuple[Refusal, ...]:
+    """Every reason why `caller` may not do `action` with `key` now; empty where it may. permission: its name where that
+    is not the action's own, as for the two keys of ReEncrypt."""
+    return rules.why_not(action, lookup.facts(caller, key, permission or action), window_days=window_days, algorithm=algorithm)
 
 
-def permit(action: str, caller: Caller, key: Key, *, window_days: int | None = None) -> None:
+def permit(action: str, caller: Caller, key: Key, *, window_days: int | None = None, algorithm: str | None = None,
+           permission: str = "") -> None:
     """Raises Refused with every reason."""
-    if refusals := reasons(action, caller, key, window_days=window_days):
+    if refusals := reasons(action, caller, key, window_days=window_days, algorithm=algorithm, permission=permission):
         raise Refused(*refusals)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from base.refusal import Refusal
 from crypto.specs import ENCRYPT_DECRYPT, GENERATE_VERIFY_MAC, SIGN_VERIFY, SPECS
 from instances import rules as instance_rules
+from keys import fitting
 from keys.states import (
     CRYPTOGRAPHY,
     GATE,
@@ -36,6 +37,19 @@ _STATE_LIFTED_BY = {
 
 
 @dataclass(frozen=True, slots=True)
+class Protection:
+    """A deletion protection that is on: why, by whom and since when. Empty and None where nobody said."""
+
+    description: str = ""
+    by: str = ""
+    at: datetime | None = None
+
+    def named(self) -> dict[str, Any]:
+        told = {"description": self.description, "by": self.by, "at": self.at}
+        return {name: value for name, value in told.items() if value or name == "description"}
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What the rules look at, loaded once per key. kind: customer, default or service; edition: 1.0 or 3.0; denied: the
     permission system's refusals; instance: facts of the instance, None for a key in no instance."""
@@ -52,29 +66,30 @@ class Facts:
     denied: tuple[Refusal, ...] = ()
     instance: instance_rules.Facts | None = None
     delete_at: datetime | None = None
-    protected: bool = False
-    protection_description: str = ""
-    instance_protected: bool = False
-    instance_protection_description: str = ""
+    protection: Protection | None = None
+    instance_protection: Protection | None = None
 
     def named(self, **more: Any) -> dict[str, Any]:
         return {"key": self.id, **more}
 
 
-def why_not(action: str, facts: Facts, *, window_days: int | None = None) -> tuple[Refusal, ...]:
-    """Empty where `action` is allowed. `window_days` is the proposal of ScheduleKeyDeletion, where there is one."""
-    reasons = [*_parameters(window_days), *facts.denied, *_kind(action, facts), *_state(action, facts),
-               *_protection(action, facts)]
+def why_not(action: str, facts: Facts, *, window_days: int | None = None, algorithm: str | None = None) -> tuple[Refusal, ...]:
+    """Empty where `action` is allowed. `window_days` is the proposal of ScheduleKeyDeletion, where there is one, and
+    `algorithm` that of the calls that name one."""
+    reasons = [*_parameters(action, window_days, algorithm), *facts.denied, *_kind(action, facts, algorithm),
+               *_state(action, facts), *_protection(action, facts)]
     return tuple(reasons)
 
 
-def _parameters(window_days: int | None) -> Iterator[Refusal]:
+def _parameters(action: str, window_days: int | None, algorithm: str | None) -> Iterator[Refusal]:
+    if algorithm is not None:
+        yield from fitting.unknown(action, algorithm)
     if window_days is not None and window_days not in WINDOW_DAYS:
         yield Refusal("InvalidParameter", {"name": "PendingWindowInDays", "low": WINDOW_DAYS[0], "high": WINDOW_DAYS[-1]},
                       reason="window_out_of_range", who="user")
 
 
-def _kind(action: str, facts: Facts) -> Iterator[Refusal]:
+def _kind(action: str, facts: Facts, algorithm: str | None) -> Iterator[Refusal]:
     if facts.kind == "service" and action not in READS:
         # The owning service looks after it; it is free, and nothing has to be done about it (1.3).
         yield Refusal("Rejected.UnsupportedOperation", facts.named(service=facts.creator), reason="service_key",
@@ -85,7 +100,10 @@ def _kind(action: str, facts: Facts) -> Iterator[Refusal]:
     if facts.edition == "1.0" and facts.door == "console" and action not in READS:
         yield Refusal("UnsupportedOperation", facts.named(), reason="legacy_read_only", who="administrator",
                       lifted_by="page:legacy")
-    yield from _fit(action, facts)
+    misfits = [*_fit(action, facts)]
+    yield from misfits
+    if algorithm is not None and not misfits:
+        yield from fitting.unfit(action, facts.id, facts.spec, algorithm)
     if action in IMPORT and facts.origin != "EXTERNAL":
         yield Refusal("Unsupported.Origin", facts.named(origin=facts.origin), reason="origin_not_external")
     if action in ROTATION:
@@ -153,10 +171,9 @@ def _state(action: str, facts: Facts) -> Iterator[Refusal]:
 def _protection(action: str, facts: Facts) -> Iterator[Refusal]:
     if action != "ScheduleKeyDeletion":
         return
-    if facts.protected:
-        yield Refusal("Rejected.DeletionProtection", facts.named(description=facts.protection_description),
+    if facts.protection is not None:
+        yield Refusal("Rejected.DeletionProtection", facts.named(**facts.protection.named()),
                       reason="deletion_protection_key", who="administrator", lifted_by="SetDeletionProtection")
-    if facts.instance_protected and facts.instance is not None:
-        yield Refusal("Rejected.DeletionProtection",
-                      facts.instance.named(key=facts.id, description=facts.instance_protection_description),
+    if facts.instance_protection is not None and facts.instance is not None:
+        yield Refusal("Rejected.DeletionProtection", facts.instance.named(key=facts.id, **facts.instance_protection.named()),
                       reason="deletion_protection_instance", who="administrator", lifted_by="SetDeletionProtection")

@@ -1,35 +1,18 @@
-"""Symmetric cryptography: encrypt, decrypt, data keys.
-
-The state is read, the provider works, and then, in the transaction that records the use, the row must still be what the
-decision was made on, and stays so until the record is committed. So no use is answered, nor recorded, after a disable, a
-scheduled deletion or an expiry has been answered; and no lock is held while the provider works.
-"""
+"""Symmetric cryptography: encrypt, decrypt, data keys."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
-
-from django.db import transaction
 
 from audit import recording
 from base.caller import Caller
-from base.refusal import Refusal, Refused
-from crypto import blobs
-from crypto.engine import MAX_DATA_KEY, MAX_PLAINTEXT, Engine, material_identity
-from crypto.errors import BadCiphertext, Unavailable
-from crypto.provider import Material
-from crypto.specs import SPECS
-from instances import opening
-from keys import lookup
+from crypto.engine import MAX_DATA_KEY, MAX_PLAINTEXT
 from keys.gate import permit
-from keys.models import Key, KeyMaterial, KeyVersion
+from keys.models import Key
+from keys.operations import using
 
 DATA_KEY_BYTES = {"AES_256": 32, "AES_128": 16}
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,48 +41,10 @@ class DataKey:
     key_version_id: str
 
 
-def _invalid(name: str, reason: str = "") -> Refused:
-    return Refused(Refusal("InvalidParameter", {"name": name}, reason=reason, who="user"))
-
-
-def _dry_run(dry_run: bool) -> None:
-    if dry_run:
-        raise Refused(Refusal("DryRunOperationError", who="nobody"))
-
-
 def _checked_plaintext(text: str) -> str:
-    try:
-        length = len(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError):
-        raise _invalid("Plaintext", "not_base64") from None
-    if not 1 <= length <= MAX_PLAINTEXT:
-        raise _invalid("Plaintext", "plaintext_size")
+    if not 1 <= len(using.from_base64("Plaintext", text)) <= MAX_PLAINTEXT:
+        raise using.invalid("Plaintext", "plaintext_size", limit=MAX_PLAINTEXT)
     return text
-
-
-def _open(row: KeyMaterial, key: Key) -> tuple[Engine, Material]:
-    identity = material_identity(key.account_id, key.pk, row.version_id)
-    return opening.engine_for(row.wrapping_key), Material(SPECS[key.spec], identity, bytes(row.stored))
-
-
-def _use(caller: Caller, action: str, key: Key, row: KeyMaterial, work: Callable[[Engine, Material], R]) -> R:
-    """Runs `work` and records the use, unless the key or its instance changed in a way that forbids it now."""
-    try:
-        result = work(*_open(row, key))
-    except BadCiphertext:
-        raise _invalid("CiphertextBlob", "bad_ciphertext") from None
-    except Unavailable:
-        raise Refused(Refusal("ServiceUnavailableTemporary", {"key": key.pk}, who="operator")) from None
-    with transaction.atomic():
-        now = Key.objects.held_still(key.pk)
-        if (now.revision, now.instance and now.instance.revision) != (key.revision, key.instance and key.instance.revision):
-            permit(action, caller, now)
-        recording.record(caller, action, key, version=row.version_id)
-    return result
-
-
-def _primary(key: Key) -> KeyMaterial:
-    return KeyMaterial.objects.select_related("wrapping_key").get(version__key=key, version__is_primary=True)
 
 
 @recording.operation("Encrypt")
@@ -108,9 +53,10 @@ def encrypt(caller: Caller, key: Key, *, plaintext: str, encryption_context: Map
     """Base64 `plaintext`, at most 6,144 bytes decoded, under the key's primary version."""
     text = _checked_plaintext(plaintext)
     permit("Encrypt", caller, key)
-    _dry_run(dry_run)
-    row = _primary(key)
-    blob = _use(caller, "Encrypt", key, row, lambda engine, material: engine.encrypt(material, text, encryption_context or {}))
+    using.only_if_real(dry_run)
+    row = using.material_of(key)
+    blob = using.use(caller, "Encrypt", key, row,
+                     lambda engine, material: engine.encrypt(material, text, encryption_context or {}))
     return Encrypted(blob, key.pk, row.version_id)
 
 
@@ -118,41 +64,35 @@ def encrypt(caller: Caller, key: Key, *, plaintext: str, encryption_context: Map
 def decrypt(caller: Caller, *, ciphertext_blob: str, encryption_context: Mapping[str, str] | None = None,
             dry_run: bool = False) -> Decrypted:
     """The blob names the version, and the version its key. A bad tag, a wrong context and a cut blob look alike."""
-    try:
-        version_id, sealed = blobs.unpack(ciphertext_blob)
-    except BadCiphertext:
-        raise _invalid("CiphertextBlob", "bad_ciphertext") from None
-    version = KeyVersion.objects.select_related("key__instance").filter(pk=version_id, key__account=caller.account).first()
-    key = lookup.living(caller, version.key if version else None, version_id)
-    try:
-        permit("Decrypt", caller, key)
-        _dry_run(dry_run)
-        row = KeyMaterial.objects.select_related("wrapping_key").get(version=version_id)
-        text = _use(caller, "Decrypt", key, row,
-                    lambda engine, material: engine.decrypt(material, sealed, encryption_context or {}))
-    except Refused as refused:
-        refused.target = key
-        raise
-    return Decrypted(text, key.pk, version_id)
+    source = using.source_of(caller, ciphertext_blob)
+    with using.about(source.key):
+        permit("Decrypt", caller, source.key)
+        using.only_if_real(dry_run)
+        row = using.material_of(source.key, source.version_id)
+        text = using.use(caller, "Decrypt", source.key, row,
+                         lambda engine, material: engine.decrypt(material, source.sealed, encryption_context or {}))
+    return Decrypted(text, source.key.pk, source.version_id)
 
 
-def _data_key_length(key_spec: str, number_of_bytes: int | None) -> int:
+def data_key_length(key_spec: str, number_of_bytes: int | None) -> int:
+    """`number_of_bytes` (1-1,024) wins over `key_spec` (AES_256, AES_128); neither means 32 bytes. Raises Refused."""
     if number_of_bytes is not None:
         if not 1 <= number_of_bytes <= MAX_DATA_KEY:
-            raise _invalid("NumberOfBytes", "data_key_size")
+            raise using.invalid("NumberOfBytes", "data_key_size", limit=MAX_DATA_KEY)
         return number_of_bytes
     if key_spec and key_spec not in DATA_KEY_BYTES:
-        raise _invalid("KeySpec", "unknown_value")
+        raise using.invalid("KeySpec", "unknown_value", value=key_spec[:64])
     return DATA_KEY_BYTES[key_spec or "AES_256"]
 
 
 def _data_key(caller: Caller, action: str, key: Key, key_spec: str, number_of_bytes: int | None,
               encryption_context: Mapping[str, str], dry_run: bool) -> DataKey:
-    length = _data_key_length(key_spec, number_of_bytes)
+    length = data_key_length(key_spec, number_of_bytes)
     permit(action, caller, key)
-    _dry_run(dry_run)
-    row = _primary(key)
-    text, blob = _use(caller, action, key, row, lambda engine, material: engine.data_key(material, length, encryption_context))
+    using.only_if_real(dry_run)
+    row = using.material_of(key)
+    text, blob = using.use(caller, action, key, row,
+                           lambda engine, material: engine.data_key(material, length, encryption_context))
     return DataKey(text, blob, key.pk, row.version_id)
 
 

@@ -1,0 +1,139 @@
+"""What every use of key material has in common.
+
+The state is read, the provider works, and then, in the transaction that records the use, the row must still be what the
+decision was made on, and stays so until the record is committed. So no use is answered, nor recorded, after a disable, a
+scheduled deletion or an expiry has been answered; and no lock is held while the provider works.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from django.db import transaction
+
+from audit import recording
+from base.caller import Caller
+from base.refusal import Refusal, Refused
+from crypto import blobs
+from crypto.engine import Engine, material_identity
+from crypto.errors import BadCiphertext, Unavailable, Unsupported
+from crypto.provider import Material
+from crypto.specs import SPECS
+from instances import opening
+from keys import lookup
+from keys.gate import permit
+from keys.models import Key, KeyMaterial, KeyVersion
+
+R = TypeVar("R")
+
+
+def invalid(name: str, reason: str = "", **facts: Any) -> Refused:
+    return Refused(Refusal("InvalidParameter", {"name": name, **facts}, reason=reason, who="user"))
+
+
+def bad_ciphertext() -> Refused:
+    """The one form of all failures to open something (`keys.md` 5.8)."""
+    return invalid("CiphertextBlob", "bad_ciphertext")
+
+
+def from_base64(name: str, text: str) -> bytes:
+    """The bytes of the parameter `name`. Raises Refused."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise invalid(name, "not_base64") from None
+
+
+def to_base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")
+
+
+def only_if_real(dry_run: bool) -> None:
+    """A dry run ends here, when everything has been checked. Raises Refused."""
+    if dry_run:
+        raise Refused(Refusal("DryRunOperationError", who="nobody"))
+
+
+@contextmanager
+def about(key: Key, **noted: Any) -> Iterator[None]:
+    """Refusals inside are about `key`, which the arguments of the operation do not name; `noted` stands in their event."""
+    try:
+        yield
+    except Refused as refused:
+        refused.target = refused.target or key
+        refused.noted = {**noted, **refused.noted}
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a CiphertextBlob says of itself: its version, the key of that version, and the sealed rest."""
+
+    key: Key
+    version_id: str
+    sealed: bytes = field(repr=False)
+
+
+def source_of(caller: Caller, ciphertext_blob: str) -> Source:
+    """The blob names the version, and the version its key. Raises Refused: no such blob, or no such key for this caller."""
+    try:
+        version_id, sealed = blobs.unpack(ciphertext_blob)
+    except BadCiphertext:
+        raise bad_ciphertext() from None
+    version = KeyVersion.objects.select_related("key__instance").filter(pk=version_id, key__account=caller.account).first()
+    return Source(lookup.living(caller, version.key if version else None, version_id), version_id, sealed)
+
+
+def version_not_found(key: Key, version_id: str) -> Refused:
+    return Refused(Refusal("Forbidden.KeyVersionNotFound", {"key": key.pk, "version": version_id[:64]}, who="user"))
+
+
+def material_of(key: Key, version_id: str = "") -> KeyMaterial:
+    """The material of a version of `key`; without `version_id` of the primary one. Raises Refused."""
+    which = {"version_id": version_id} if version_id else {"version__is_primary": True}
+    row = KeyMaterial.objects.select_related("wrapping_key", "version").filter(version__key=key, **which).first()
+    if row is not None:
+        return row
+    if KeyVersion.objects.filter(key=key, **({"pk": version_id} if version_id else {"is_primary": True})).exists():
+        # The key was read before its material was deleted: the answer is the one that the next call would get.
+        raise Refused(Refusal("Rejected.PendingImport", {"key": key.pk}, who="administrator", lifted_by="ImportKeyMaterial"))
+    raise version_not_found(key, version_id)
+
+
+def opened(row: KeyMaterial, key: Key) -> tuple[Engine, Material]:
+    identity = material_identity(key.account_id, key.pk, row.version_id)
+    public = bytes(row.version.public_key or b"")
+    return opening.engine_for(row.wrapping_key), Material(SPECS[key.spec], identity, bytes(row.stored), public)
+
+
+def worked(key: Key, work: Callable[[], R]) -> R:
+    """What the provider makes of it, its errors in their one outward form. Raises Refused."""
+    try:
+        return work()
+    except BadCiphertext:
+        raise bad_ciphertext() from None
+    except Unavailable:
+        raise Refused(Refusal("ServiceUnavailableTemporary", {"key": key.pk}, who="operator")) from None
+    except Unsupported:
+        raise Refused(Refusal("UnsupportedOperation", {"key": key.pk}, reason="provider_cannot")) from None
+
+
+def still_permitted(action: str, caller: Caller, key: Key, *, permission: str = "") -> None:
+    """Holds the row until the transaction ends. Raises Refused if key or instance changed in a way that forbids it now."""
+    now = Key.objects.held_still(key.pk)
+    if (now.revision, now.instance and now.instance.revision) != (key.revision, key.instance and key.instance.revision):
+        permit(action, caller, now, permission=permission)
+
+
+def use(caller: Caller, action: str, key: Key, row: KeyMaterial, work: Callable[[Engine, Material], R], **facts: Any) -> R:
+    """Runs `work` and records the use."""
+    result = worked(key, lambda: work(*opened(row, key)))
+    with transaction.atomic():
+        still_permitted(action, caller, key)
+        recording.record(caller, action, key, version=row.version_id, **facts)
+    return result
