@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from access.models import AccessKey, Account, Role, UsedNonce, User
+from access import policies
+from access.models import AccessKey, Account, Role, UsedNonce, User, UserPolicy
 from access.root import purpose_key
 from access.rules import why_not_permitted
 from audit import recording
 from base import ids
 from base.caller import Caller
-from base.refusal import Refused
+from base.refusal import Refusal, Refused
 from crypto.envelope import Identity
 
 PURPOSE = "access-key"
+_POLICY_NAME = re.compile(r"[A-Za-z0-9-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,41 @@ def create_user(caller: Caller, account: Account, *, name: str, password: str, r
         user.save(force_insert=True)
         recording.record(caller, "CreateUser", ("user", name), role=role)
     return user
+
+
+@recording.operation("AttachPolicyToUser")
+def attach_policy(caller: Caller, user: User, *, name: str, document: str) -> UserPolicy:
+    """Gives the user a permission document beside the role's, or replaces the one of this name. It counts from the user's
+    next request on."""
+    _permit(caller, "AttachPolicyToUser")
+    named = () if _POLICY_NAME.fullmatch(name) else (
+        Refusal("InvalidParameter", {"name": "PolicyName"}, reason="user_policy_name", who="user"),)
+    if refusals := (*named, *policies.why_not(document, policies.USER)):
+        raise Refused(*refusals)
+    with transaction.atomic():
+        policy, new = UserPolicy.objects.update_or_create(user=user, name=name, defaults={"document": document})
+        recording.record(caller, "AttachPolicyToUser", ("user", user.username), policy=name, replaced=not new)
+    return policy
+
+
+@recording.operation("DetachPolicyFromUser")
+def detach_policy(caller: Caller, user: User, *, name: str) -> None:
+    _permit(caller, "DetachPolicyFromUser")
+    with transaction.atomic():
+        gone, _ = UserPolicy.objects.filter(user=user, name=name).delete()
+        if not gone:
+            raise Refused(Refusal("Forbidden.ResourceNotFound", {"policy": name[:128], "user": user.username},
+                                  reason="user_policy_not_found", who="user"))
+        recording.record(caller, "DetachPolicyFromUser", ("user", user.username), policy=name)
+
+
+def active_callers(account: str, *, at: datetime) -> Iterator[Caller]:
+    """Everybody of the account who may log in or sign, as a caller would stand before a rule. Two queries."""
+    documents: dict[int, list[tuple[str, str]]] = {}
+    for policy in UserPolicy.objects.filter(user__account_id=account, user__is_active=True):
+        documents.setdefault(policy.user_id, []).append((policy.name, policy.document))
+    for user in User.objects.filter(account_id=account, is_active=True).order_by("pk"):
+        yield user.caller("", at, request_id="", documents=documents.get(user.pk, ()))
 
 
 @recording.operation("CreateAccessKey")

@@ -1,26 +1,71 @@
-"""Who may do what. Pure: presets of permissions by role, later joined by policy documents; the answer is a refusal or none."""
+"""Who may do what. Pure: the statements of the caller's role and policies, and those of the resource's own policy, decide.
+
+Inside an account one Allow suffices, wherever it stands; across accounts both sides must say yes. An explicit Deny always
+wins (reference `keys.md` 12.1).
+"""
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+from collections.abc import Mapping
 
+from access import policies
+from access.statements import ALLOW, DENY, NO_TAGS, Request, Statement, first, look_at_tags
+from base import ids
 from base.caller import Caller
-from base.refusal import Refusal
+from base.refusal import Refusal, Refused
 
-# Action patterns in the vendor's words (``kms:`` left out). Source: the presets of reference `keys.md` 12.1.
-PRESETS: dict[str, tuple[str, ...]] = {
-    "administrator": ("*",),
-    "key-user": ("Describe*", "List*", "Get*", "Encrypt", "Decrypt", "GenerateDataKey*", "ReEncrypt*", "Asymmetric*",
-                 "GenerateMac", "VerifyMac", "ExportDataKey", "GenerateAndExportDataKey"),
-    "auditor": ("Describe*", "List*", "GetKms*", "GetDefault*", "GetKeyPolicy"),
-    "system": ("*",),
+
+def _preset(name: str, *actions: str) -> tuple[Statement, ...]:
+    return (Statement(ALLOW, tuple(f"kms:{action}" for action in actions), policy=name),)
+
+
+# Source: the presets of reference `keys.md` 12.1; the same statements a document would hold.
+PRESETS: dict[str, tuple[Statement, ...]] = {
+    "administrator": _preset("administrator", "*"),
+    "key-user": _preset(
+        "key-user", "Describe*", "List*", "Get*", "Encrypt", "Decrypt", "GenerateDataKey*", "ReEncrypt*", "Asymmetric*",
+        "GenerateMac", "VerifyMac", "ExportDataKey", "GenerateAndExportDataKey"),
+    "auditor": _preset("auditor", "Describe*", "List*", "GetKms*", "GetDefault*", "GetKeyPolicy"),
+    "system": _preset("system", "*"),
 }
+# What a call is about that names no resource of its own (12.2); any other is about the account as a whole.
+CONTAINERS = {"CreateKey": "key", "ListKeys": "key", "ListAliases": "alias", "CreateInstance": "keystore",
+              "ListKmsInstances": "keystore", "GetDefaultKmsInstance": "keystore"}
+# A document that got past its check, or was written past it, denies everything: what it forbids can no longer be known.
+_UNREADABLE = (Statement(DENY, ("*",), sid="unreadable"),)
 
 
-def why_not_permitted(caller: Caller, action: str) -> tuple[Refusal, ...]:
-    """Empty where one of the caller's roles allows `action`."""
-    for role in caller.roles:
-        if any(fnmatchcase(action, pattern) for pattern in PRESETS.get(role, ())):
-            return ()
+def own_statements(caller: Caller) -> tuple[Statement, ...]:
+    """Of the caller's roles and of the documents attached to the user."""
+    found = [one for role in caller.roles for one in PRESETS.get(role, ())]
+    for name, document in caller.policies:
+        try:
+            found += policies.parse(document, policies.USER, name)
+        except Refused:
+            found += _UNREADABLE
+    return tuple(found)
+
+
+def looks_at_tags(caller: Caller) -> bool:
+    """Whether the caller's permissions depend on tags, which somebody has to load then."""
+    return bool(caller.policies) and look_at_tags(own_statements(caller))
+
+
+def why_not_permitted(caller: Caller, action: str, resource: str = "", tags: Mapping[str, str] = NO_TAGS, *,
+                      attached: tuple[Statement, ...] = (), foreign: bool = False) -> tuple[Refusal, ...]:
+    """Empty where the caller may do `action`.
+
+    resource: its ARN; left out, the container or account that `action` is about. attached: what the resource's own policy
+    says to this caller. foreign: the resource belongs to another account.
+    """
+    asked = Request(f"kms:{action}", resource or ids.arn(caller.region, caller.account, CONTAINERS.get(action, "*")), tags)
+    own = own_statements(caller)
     facts = {"action": action, "principal": caller.principal, "roles": list(caller.roles)}
+    if denying := first(DENY, (*own, *attached), asked):
+        facts |= {"policy": denying.policy, "statement": denying.sid}
+        return (Refusal("Forbidden.NoPermission", facts, reason="denied_by_policy", who="administrator",
+                        lifted_by="page:access"),)
+    said_yes = [first(ALLOW, side, asked) is not None for side in (own, attached)]
+    if all(said_yes) if foreign else any(said_yes):
+        return ()
     return (Refusal("Forbidden.NoPermission", facts, who="administrator", lifted_by="page:access"),)

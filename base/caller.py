@@ -17,6 +17,8 @@ class Caller:
     door: ``api``, ``console``, ``console-1.0``, ``clock`` or ``shell``.
     at: aware UTC datetime of the product's clock (`base.clock.now`).
     roles: names of the caller's permission presets; `access.rules` says what each may do.
+    policies: (name, JSON text) of every permission document of the caller's own; `access.policies` reads them.
+    region: the region that was asked; resources are named by it.
     """
 
     account: str
@@ -27,6 +29,13 @@ class Caller:
     request_id: str = ""
     access_key_id: str = ""
     address: str = ""
+    policies: tuple[tuple[str, str], ...] = ()
+    region: str = ""
+
+    @property
+    def arn(self) -> str:
+        """``acs:ram::<account>:user/<name>``, as policies name the caller."""
+        return f"acs:ram::{self.account}:{self.principal}"
 
     @classmethod
     def system(cls, at: datetime, *, job: str = "clock", door: str = "clock") -> Caller:

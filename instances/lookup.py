@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from access.rules import why_not_permitted
+from base import ids
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from instances import states
@@ -26,6 +27,7 @@ def default_instance(account: str) -> Instance | None:
 
 
 def facts(caller: Caller, instance: Instance, action: str = "") -> Facts:
+    arn = ids.arn(settings.KMS_REGION, instance.account_id, f"keystore/{instance.pk}")
     return Facts(instance.pk, instance.name, instance.state_at(caller.at), instance.end_at,
                  states.renew_by(instance.end_at, settings.KMS_BILLING_ZONE),
-                 why_not_permitted(caller, action) if action else ())
+                 why_not_permitted(caller, action, arn) if action else ())

@@ -44,6 +44,7 @@ def alias_list(request: HttpRequest) -> HttpResponse:
     found = operations.list_aliases(caller, page_number=pages.whole_number(asked.get("page", ""), 1),
                                     page_size=pages.page_size(request),
                                     among=Q(name__istartswith=PREFIX + text) | Q(key__pk__istartswith=text) if text else None)
+    lookup.know_tags(caller, [alias.key for alias in found.items])
     rows = [{"alias": alias, "quoted": quote(alias.name, safe=""), "state": alias.key.state_at(caller.at),
              "why_not_repoint": _why_not_repoint(caller, alias),
              "blocked": showing.blocked(caller, alias.key, ["DeleteAlias"])} for alias in found.items]

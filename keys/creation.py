@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from base.refusal import Refusal
 from crypto.specs import AES_256, KNOWN, REFUSED, SPECS, USAGES
 from instances import rules as instance_rules
+from keys import key_policies
+from keys.rotating import why_not_interval
 from keys.tags import why_not_tags
 
 ORIGINS = ("Aliyun_KMS", "EXTERNAL")
@@ -64,7 +66,10 @@ def _parameters(proposal: Proposal) -> Iterator[Refusal]:
         yield _parameter("Origin", "unknown_value", value=proposal.origin[:64])
     if proposal.protection_level not in ("", "SOFTWARE", "HSM"):
         yield _parameter("ProtectionLevel", "unknown_value", value=proposal.protection_level[:64])
+    yield from why_not_interval(proposal.enable_automatic_rotation, proposal.rotation_interval)
     yield from why_not_tags(proposal.tags)
+    if proposal.policy:
+        yield from key_policies.why_not_document(proposal.policy)
 
 
 def _kind(proposal: Proposal, home: Home) -> Iterator[Refusal]:
@@ -79,7 +84,9 @@ def _kind(proposal: Proposal, home: Home) -> Iterator[Refusal]:
     elif spec is not None and not spec.software:
         # AES-128 and AES-192 belong to hardware instances (keys.md 4.1).
         yield Refusal("UnsupportedOperation", {"spec": name}, reason="spec_needs_hardware")
-    if spec is not None and proposal.enable_automatic_rotation and not (spec.symmetric and home.instance is not None):
+    if proposal.enable_automatic_rotation and home.instance is None:
+        yield Refusal("Rejected.UnsupportedOperation", reason="default_key_never_rotates")
+    elif spec is not None and proposal.enable_automatic_rotation and not spec.symmetric:
         yield Refusal("Rejected.UnsupportedOperation", {"spec": name}, reason="only_symmetric_rotates")
     if proposal.enable_automatic_rotation and proposal.origin == "EXTERNAL":
         yield Refusal("Rejected.UnsupportedOperation", {"origin": proposal.origin}, reason="imported_never_rotates")
@@ -97,6 +104,11 @@ def _home(home: Home) -> Iterator[Refusal]:
             yield Refusal("Rejected.LimitExceeded", {"limit": 1}, reason="one_default_key", who="nobody")
         return
     yield from instance_rules.why_not("CreateKey", home.instance)
-    if home.used >= home.quota:
+    yield from why_no_room(home)
+
+
+def why_no_room(home: Home) -> Iterator[Refusal]:
+    """For one more key, or one more version of one."""
+    if home.instance is not None and home.used >= home.quota:
         yield Refusal("Rejected.LimitExceeded", home.instance.named(limit=home.quota, used=home.used),
                       reason="quota_keys", who="owner", lifted_by="page:instance")

@@ -13,6 +13,7 @@ from access.models import Account
 from base import ids
 from base.refusal import Refusal, Refused
 from instances.models import Instance, WrappingKey
+from instances.states import Status
 from keys import states
 from keys.states import State
 
@@ -52,6 +53,20 @@ class KeyQuerySet(models.QuerySet["Key"]):
         due = Q(state=State.PENDING_DELETION, delete_at__lte=now) & ~self._held(now)
         again = Q(next_try_at=None) | Q(next_try_at__lte=now)
         return self.filter(due & again).select_related("instance").order_by("delete_at", "id")
+
+    def due_for_rotation(self, now: datetime) -> KeyQuerySet:
+        """Enabled in an instance that serves, the date has come, and no earlier attempt has put it off."""
+        serves = Q(instance=None) | Q(instance__status=Status.CONNECTED, instance__end_at__gt=now, instance__released_at=None)
+        again = Q(next_try_at=None) | Q(next_try_at__lte=now)
+        due = Q(state=State.ENABLED, automatic_rotation=True, next_rotation_at__lte=now)
+        return self.filter(due & again & serves).select_related("instance").order_by("next_rotation_at", "id")
+
+    def due_for_expiry(self, now: datetime) -> KeyQuerySet:
+        """Imported material whose time has come, in whatever state and instance the key is: the owner set the date."""
+        again = Q(next_try_at=None) | Q(next_try_at__lte=now)
+        due = Q(material_expires_at__isnull=False, material_expires_at__lte=now)
+        return (self.filter(due & again).exclude(state=State.DESTROYED).select_related("instance")
+                .order_by("material_expires_at", "id"))
 
 
 class Key(models.Model):
@@ -96,6 +111,9 @@ class Key(models.Model):
     material_fingerprint = models.BinaryField(null=True, blank=True, help_text="keyed; binds the key to its first import")
     policy = models.TextField(blank=True, help_text="JSON text of the key policy; empty means the default policy")
     revision = models.PositiveIntegerField(default=0)
+
+    # Tags as `keys.lookup.know_tags` loaded them, for pages that ask about many keys; no column.
+    known_tags: dict[str, str] | None = None
 
     objects = KeyQuerySet.as_manager()
 

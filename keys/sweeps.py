@@ -4,50 +4,81 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 
 from base.caller import Caller
 from base.refusal import Refused
 from keys import operations
-from keys.models import Key
+from keys.erasing import forget_old_pages
+from keys.models import ImportToken, Key, KeyQuerySet
 
 CHUNK = 500
 TRY_AGAIN_AFTER = timedelta(minutes=5)
+# A full instance stays full until somebody acts; each attempt is an event in the trail.
+ROOM_AGAIN_AFTER = timedelta(hours=1)
 log = logging.getLogger(__name__)
 
 
 def destroy_due(now: datetime) -> int:
     """Destroys every key whose date has come; returns how many this run destroyed. One that fails is put off and never
     stops the others."""
-    caller, destroyed = Caller.system(now), 0
-    while rows := list(Key.objects.due_for_destruction(now)[:CHUNK]):
-        before = destroyed
-        for key in rows:
-            destroyed += _attempt(caller, key)
-        if destroyed == before:
-            break  # nothing moved: all refused or put off; the next tick looks again
+    destroyed = _each(now, Key.objects.due_for_destruction(now), operations.destroy_key)
     if destroyed:
-        _forget_old_pages()
+        forget_old_pages()
     return destroyed
 
 
-def _attempt(caller: Caller, key: Key) -> bool:
+def expire_material(now: datetime) -> int:
+    """Erases imported material whose MaterialExpireTime has come; returns how many keys lost theirs."""
+    expired = _each(now, Key.objects.due_for_expiry(now), operations.expire_key_material)
+    if expired:
+        forget_old_pages()
+    return expired
+
+
+def rotate_due(now: datetime) -> int:
+    """Rotates every key whose NextRotationDate has come; returns how many got a new version."""
+    return _each(now, Key.objects.due_for_rotation(now), operations.rotate_key)
+
+
+def forget_import_tokens(now: datetime) -> int:
+    """Removes import tokens that are over, with their wrapping keys; returns how many."""
+    return ImportToken.objects.filter(expires_at__lte=now).delete()[0]
+
+
+def _each(now: datetime, due: KeyQuerySet, work: Callable[[Caller, Key], object]) -> int:
+    caller, done = Caller.system(now), 0
+    while rows := list(due.all()[:CHUNK]):
+        before = done
+        for key in rows:
+            done += _attempt(caller, key, work)
+        if done == before:
+            break  # nothing moved: all refused or put off; the next tick looks again
+    return done
+
+
+def _attempt(caller: Caller, key: Key, work: Callable[[Caller, Key], object]) -> bool:
+    seen = key.revision  # a failed attempt may leave another number behind in the object
     try:
-        operations.destroy_key(caller, key)
-    except Refused:
-        return False  # cancelled, or another sweep was first
-    except Exception as error:  # noqa: BLE001 - whatever breaks for one key, the others must still be destroyed
-        log.error("key %s could not be destroyed: %s", key.pk, type(error).__name__)
-        with contextlib.suppress(DatabaseError):
-            Key.objects.filter(pk=key.pk).update(next_try_at=caller.at + TRY_AGAIN_AFTER)
+        work(caller, key)
+    except Refused as refused:
+        # Otherwise it was cancelled, or another sweep was first.
+        if refused.first.code == "Rejected.LimitExceeded":
+            _put_off(key.pk, seen, caller.at + ROOM_AGAIN_AFTER)
+        elif refused.first.code == "ServiceUnavailableTemporary":
+            _put_off(key.pk, seen, caller.at + TRY_AGAIN_AFTER)
+        return False
+    except Exception as error:  # noqa: BLE001 - whatever breaks for one key, the others must still have their turn
+        log.error("%s failed for key %s: %s", getattr(work, "action", "the clock"), key.pk, type(error).__name__)
+        _put_off(key.pk, seen, caller.at + TRY_AGAIN_AFTER)
         return False
     return True
 
 
-def _forget_old_pages() -> None:
-    """SQLite keeps earlier pages in the write-ahead log until a checkpoint; destroyed material must not wait for one."""
-    if connection.vendor == "sqlite" and not connection.in_atomic_block:
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+def _put_off(pk: str, revision: int, until: datetime) -> None:
+    """Only the key as it was read: whoever has changed it since wants it looked at anew."""
+    with contextlib.suppress(DatabaseError):
+        Key.objects.filter(pk=pk, revision=revision).update(next_try_at=until)

@@ -9,3 +9,18 @@ from keys import sweeps
 @shared_task
 def destroy_due_keys() -> None:
     sweeps.destroy_due(clock.now())
+
+
+@shared_task
+def expire_key_material() -> None:
+    sweeps.expire_material(clock.now())
+
+
+@shared_task
+def rotate_due_keys() -> None:
+    sweeps.rotate_due(clock.now())
+
+
+@shared_task
+def forget_import_tokens() -> None:
+    sweeps.forget_import_tokens(clock.now())

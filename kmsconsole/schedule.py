@@ -18,6 +18,12 @@ _DROP = {"expires": 60}
 SCHEDULE: dict[str, dict[str, Any]] = {
     # Ten seconds: the longest that a due key's material lies in the database after its date. Nobody can use it then.
     "destroy-due-keys": {"task": "keys.tasks.destroy_due_keys", "schedule": 10.0, "options": _DROP},
+    # Likewise for imported material: nobody can use it after MaterialExpireTime, and ten seconds later it is erased.
+    "expire-key-material": {"task": "keys.tasks.expire_key_material", "schedule": 10.0, "options": _DROP},
+    # Rotation is a matter of days; half a minute after its date is soon, also for a key that was just enabled again.
+    "rotate-due-keys": {"task": "keys.tasks.rotate_due_keys", "schedule": 30.0, "options": _DROP},
+    # A token says itself that it is over; its wrapping key need not lie around longer than that.
+    "forget-import-tokens": {"task": "keys.tasks.forget_import_tokens", "schedule": 60.0, "options": _DROP},
     # Writes the one event of an expiry; service has stopped by itself, at the date.
     "mark-expired-instances": {"task": "instances.tasks.mark_expired_instances", "schedule": 30.0, "options": _DROP},
     # Keeps the table of used nonces as small as the clock window of signatures.
@@ -30,5 +36,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
 SWEEPS: dict[str, Callable[[datetime], int]] = {
     "mark-expired-instances": instance_sweeps.mark_expired,
     "destroy-due-keys": key_sweeps.destroy_due,
+    "expire-key-material": key_sweeps.expire_material,
+    "rotate-due-keys": key_sweeps.rotate_due,
+    "forget-import-tokens": key_sweeps.forget_import_tokens,
     "forget-nonces": lambda now: access_sweeps.forget_nonces(clock.real_now()),
 }

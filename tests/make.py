@@ -21,6 +21,7 @@ from keys import states
 from keys.models import Key
 from keys.rules import Facts
 from keys.states import State
+from tests import importing
 
 PASSWORD = "only-for-tests-4711"
 
@@ -110,31 +111,54 @@ def instance_facts(state: State) -> InstanceFacts:
     return InstanceFacts("kst-1", "main", serving, end_at=now, renew_by=now + timedelta(days=15))
 
 
+def suited(operation: str) -> tuple[str, str]:
+    """(spec, usage) of a key that `operation` is made for."""
+    if operation in states.PUBLIC_KEY_ENCRYPTION | {"GetPublicKey"}:
+        return "RSA_2048", "ENCRYPT/DECRYPT"
+    if operation in states.SIGNATURES:
+        return "EC_P256", "SIGN/VERIFY"
+    if operation in states.MACS:
+        return "HMAC_SHA_256", "GENERATE_MAC/VERIFY_MAC"
+    return "Aliyun_AES_256", "ENCRYPT/DECRYPT"
+
+
 def key_facts(operation: str, state: State) -> Facts:
     """Facts of a key in `state` whose kind, origin, spec and usage all suit `operation`, so that the state alone decides."""
-    spec, usage = "Aliyun_AES_256", "ENCRYPT/DECRYPT"
-    if operation in states.PUBLIC_KEY_ENCRYPTION | {"GetPublicKey"}:
-        spec = "RSA_2048"
-    elif operation in states.SIGNATURES:
-        spec, usage = "EC_P256", "SIGN/VERIFY"
-    elif operation in states.MACS:
-        spec, usage = "HMAC_SHA_256", "GENERATE_MAC/VERIFY_MAC"
+    spec, usage = suited(operation)
     origin = "EXTERNAL" if operation in states.IMPORT else "Aliyun_KMS"
     return Facts("key-1", state, "customer", "3.0", origin, "1", "api", spec, usage, instance=instance_facts(state))
 
 
-def in_state(who: Person, state: State, home: Instance, build: Callable[..., Key]) -> tuple[Key, dict[str, str]]:
-    """(a key led into `state`, what calls need beside it: a blob of its own, its alias, the alias of another key)."""
-    text = "aGVsbG8="
+def in_state(who: Person, state: State, home: Instance, build: Callable[..., Key],
+             operation: str = "") -> tuple[Key, dict[str, str]]:
+    """(a key suited to `operation`, led into `state`; what calls need beside it: a blob of its own and of another key, its
+    alias, the alias of another key, what an import takes)."""
     place = expired_instance(who) if state is State.UNAVAILABLE else home
     made = who(at=place.created_at)
-    external = state is State.PENDING_IMPORT
-    subject = keys.create_key(made, instance=place, origin="EXTERNAL" if external else "")
-    blob = "" if external else keys.encrypt(made, subject, plaintext=text).ciphertext_blob
+    empty = state is State.PENDING_IMPORT
+    external = empty or operation in states.IMPORT
+    spec, usage = suited(operation)
+    subject = keys.create_key(made, instance=place, spec=spec, usage=usage, origin="EXTERNAL" if external else "")
+    parcel = importing.parcel(made, subject) if operation in states.IMPORT else {}
+    if parcel and not empty:
+        keys.import_key_material(made, subject, **parcel)
+    blob = "" if empty else sealed_by(made, subject)
     keys.create_alias(made, subject, alias_name="alias/own")
-    keys.create_alias(who(), build(), alias_name="alias/other")
+    other = build()
+    keys.create_alias(who(), other, alias_name="alias/other")
+    at = {"blob": blob, "alias": "alias/own", "other_alias": "alias/other", "other_blob": sealed_by(who(), other),
+          **parcel}
     if state is State.DISABLED:
         keys.disable_key(who(), subject)
     elif state is State.PENDING_DELETION:
         keys.schedule_key_deletion(who(), subject, window_days=7)
-    return subject, {"blob": blob, "alias": "alias/own", "other_alias": "alias/other"}
+    return subject, at
+
+
+def sealed_by(caller: Caller, key: Key, text: str = "aGVsbG8=") -> str:
+    """Ciphertext of `key`, however it encrypts; nothing where it does not."""
+    if key.spec.startswith("RSA") and key.usage == "ENCRYPT/DECRYPT":
+        version = keys.list_key_versions(caller, key).items[0].pk
+        return keys.asymmetric_encrypt(caller, key, key_version_id=version, algorithm="RSAES_OAEP_SHA_256",
+                                       plaintext=text).ciphertext_blob
+    return keys.encrypt(caller, key, plaintext=text).ciphertext_blob if key.spec.startswith("Aliyun") else ""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from access.rules import why_not_permitted
 from audit import recording
+from base import ids
 from base.caller import Caller
 from base.page import Page
 from base.refusal import Refusal, Refused
@@ -20,10 +22,24 @@ def _valid_name(name: str) -> None:
         raise Refused(*refusals)
 
 
+def _reasons(action: str, caller: Caller, key: Key, name: str) -> tuple[Refusal, ...]:
+    """A change of an alias needs the permission on the key and on the alias (`keys.md` 12.2)."""
+    against = reasons(action, caller, key)
+    if any(one.code in ("Forbidden.NoPermission", "Forbidden.KeyNotFound") for one in against):
+        return against
+    arn = ids.arn(settings.KMS_REGION, key.account_id, name)
+    return (*lookup.denied(caller, key, action, resource=arn), *against)
+
+
+def _permit(action: str, caller: Caller, key: Key, name: str) -> None:
+    if refusals := _reasons(action, caller, key, name):
+        raise Refused(*refusals)
+
+
 @recording.operation("CreateAlias")
 def create_alias(caller: Caller, key: Key, *, alias_name: str) -> Alias:
     _valid_name(alias_name)
-    permit("CreateAlias", caller, key)
+    _permit("CreateAlias", caller, key, alias_name)
     try:
         with transaction.atomic():
             alias = Alias.objects.create(account_id=key.account_id, name=alias_name, key=key, created_at=caller.at)
@@ -38,7 +54,7 @@ def update_alias(caller: Caller, key: Key, *, alias_name: str) -> Alias:
     """Points the alias at `key`; judged by this target alone, the key it leaves does not matter."""
     _valid_name(alias_name)
     alias = lookup.alias_for(caller, alias_name)
-    permit("UpdateAlias", caller, key)
+    _permit("UpdateAlias", caller, key, alias_name)
     with transaction.atomic():
         moved = Alias.objects.filter(pk=alias.pk, key_id=alias.key_id).update(key=key)
         if not moved:
@@ -53,7 +69,7 @@ def update_alias(caller: Caller, key: Key, *, alias_name: str) -> Alias:
 def delete_alias(caller: Caller, *, alias_name: str) -> None:
     """Allowed in every state of the key; never touches the key."""
     alias = lookup.alias_for(caller, alias_name)
-    refusals = reasons("DeleteAlias", caller, alias.key)
+    refusals = _reasons("DeleteAlias", caller, alias.key, alias.name)
     if refusals:
         refused = Refused(*refusals)
         refused.target = alias

@@ -13,26 +13,15 @@ from base import ids
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from crypto.engine import material_identity
-from crypto.provider import Material
 from crypto.specs import AES_256, SPECS
 from instances import lookup as instance_lookup
 from instances import opening
 from instances.models import Instance
-from keys import creation
+from keys import creation, erasing, quota, rotating
 from keys.gate import permit, still_as_seen
-from keys.models import Alias, Key, KeyMaterial, KeyTag, KeyVersion
+from keys.models import Alias, ImportToken, Key, KeyMaterial, KeyTag, KeyVersion
+from keys.operations import policies
 from keys.states import State
-
-OVERWRITE = b"\0" * 128
-
-
-def home_of(caller: Caller, instance: Instance | None) -> creation.Home:
-    """The facts of the place a new key would go to."""
-    if instance is None:
-        living = Key.objects.of(caller.account).living(caller.at)
-        return creation.Home(None, has_default_key=living.filter(kind=Key.Kind.DEFAULT).exists())
-    used = KeyVersion.objects.filter(key__instance=instance).exclude(key__state=State.DESTROYED).count()
-    return creation.Home(instance_lookup.facts(caller, instance), used, instance.key_quota)
 
 
 @recording.operation("CreateKey")
@@ -49,7 +38,7 @@ def create_key(caller: Caller, *, instance: Instance | None = None, description:
     proposal = creation.Proposal(description, spec, usage, origin, protection_level, enable_automatic_rotation,
                                  rotation_interval, key_storage_mechanism, policy, tags)
     denied = why_not_permitted(caller, "CreateKey")
-    if reasons := creation.why_not_create(proposal, home_of(caller, instance), denied):
+    if reasons := creation.why_not_create(proposal, quota.home_of(caller, instance), denied):
         raise Refused(*reasons)
     account = Account.objects.get(pk=caller.account)
     external, made = origin == "EXTERNAL", SPECS[spec or AES_256.name]
@@ -57,7 +46,12 @@ def create_key(caller: Caller, *, instance: Instance | None = None, description:
               kind=Key.Kind.CUSTOMER if instance else Key.Kind.DEFAULT,
               state=State.PENDING_IMPORT if external else State.ENABLED, spec=made.name,
               usage=usage or made.usages[0], origin=origin or "Aliyun_KMS", description=description,
-              creator=caller.account, created_at=caller.at, last_rotation_at=caller.at)
+              creator=caller.account, created_at=caller.at, last_rotation_at=caller.at, policy=policy)
+    if enable_automatic_rotation and (interval := rotating.seconds(rotation_interval)):
+        key.automatic_rotation, key.rotation_interval_seconds = True, interval
+        key.next_rotation_at = caller.at + timedelta(seconds=interval)
+    if policy and (reasons := policies.why_not_policy(caller, key, policy, dict(tags))):
+        raise Refused(*reasons)
     try:
         store_new_key(caller, key, tags, with_material=not external)
     except IntegrityError:
@@ -68,7 +62,7 @@ def create_key(caller: Caller, *, instance: Instance | None = None, description:
 
 def store_new_key(caller: Caller, key: Key, tags: tuple[tuple[str, str], ...] = (), *, with_material: bool = True) -> None:
     """Writes a new key with its first version, its material and the event. Decides nothing: `create_key` did, or whoever
-    makes the keys that no call makes (service keys and 1.0 keys)."""
+    makes the keys that no call makes (service keys and 1.0 keys); only the instance's last unit is given out here."""
     version = KeyVersion(id=ids.key_version_id(key.pk), key=key, is_primary=not SPECS[key.spec].asymmetric, created_at=caller.at)
     if with_material:
         wrapping = opening.wrapping_key_for(caller, key.account, key.instance)
@@ -76,6 +70,7 @@ def store_new_key(caller: Caller, key: Key, tags: tuple[tuple[str, str], ...] = 
         material = opening.engine_for(wrapping).generate(SPECS[key.spec], identity)
         version.public_key = material.public or None
     with transaction.atomic():
+        quota.claim(caller, key.instance)
         key.save(force_insert=True)
         if with_material:
             version.save(force_insert=True)
@@ -156,20 +151,15 @@ def destroy_key(caller: Caller, key: Key) -> Key:
     """
     if key.state != State.PENDING_DELETION or key.state_at(caller.at) is not State.DESTROYED:
         raise Refused(Refusal("Rejected.StateModifiedFailed", {"key": key.pk}, reason="not_due"))
-    rows = list(KeyMaterial.objects.filter(version__key=key).select_related("version", "wrapping_key"))
-    held = [(row.wrapping_key, Material(SPECS[key.spec], material_identity(key.account_id, key.pk, row.version_id),
-                                        bytes(row.stored))) for row in rows]
     with transaction.atomic():
         key.move(state=State.DESTROYED, destroyed_at=caller.at)
-        material = KeyMaterial.objects.filter(version__key=key)
-        material.update(stored=OVERWRITE)
-        material.delete()
+        held = erasing.erase(key)
+        ImportToken.objects.filter(key=key).delete()
         aliases = Alias.objects.filter(key=key)
         names = sorted(aliases.values_list("name", flat=True))
         aliases.delete()
         KeyTag.objects.filter(key=key).delete()
         recording.record(caller, "DestroyKey", key, scheduled_by=key.deletion_scheduled_by,
-                         scheduled_at=key.deletion_scheduled_at, delete_at=key.delete_at, versions=len(rows), aliases=names)
-    for wrapping, stored in held:
-        opening.engine_for(wrapping).destroy(stored)
+                         scheduled_at=key.deletion_scheduled_at, delete_at=key.delete_at, versions=len(held), aliases=names)
+    erasing.release(held)
     return key

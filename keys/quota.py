@@ -1,0 +1,39 @@
+"""What an instance still has room for. Each key version takes one unit (reference `keys.md` 7.3), and so does a key that
+waits for its first material: otherwise the import, which the owner was promised, could find no room."""
+
+from __future__ import annotations
+
+from django.db.models import Exists, OuterRef
+
+from base.caller import Caller
+from base.refusal import Refused
+from instances import lookup as instance_lookup
+from instances.models import Instance
+from keys import creation
+from keys.models import Key, KeyVersion
+from keys.states import State
+
+
+def used(instance: Instance) -> int:
+    living = Key.objects.filter(instance=instance).exclude(state=State.DESTROYED)
+    versions = KeyVersion.objects.filter(key__instance=instance).exclude(key__state=State.DESTROYED).count()
+    return versions + living.exclude(Exists(KeyVersion.objects.filter(key=OuterRef("pk")))).count()
+
+
+def home_of(caller: Caller, instance: Instance | None) -> creation.Home:
+    """The facts of the place a new key, or a new version, would go to."""
+    if instance is None:
+        living = Key.objects.of(caller.account).living(caller.at)
+        return creation.Home(None, has_default_key=living.filter(kind=Key.Kind.DEFAULT).exists())
+    return creation.Home(instance_lookup.facts(caller, instance), used(instance), instance.key_quota)
+
+
+def claim(caller: Caller, instance: Instance | None) -> None:
+    """Room for one more, held until the transaction ends, so that two at once do not take the last unit together.
+    Raises Refused."""
+    if instance is None:
+        return
+    # SQLite has the one writer already. PostgreSQL: uses of keys wait here for the length of this transaction, no longer.
+    now = Instance.objects.select_for_update(no_key=True).get(pk=instance.pk)
+    if reasons := tuple(creation.why_no_room(home_of(caller, now))):
+        raise Refused(*reasons)
