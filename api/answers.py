@@ -15,12 +15,13 @@ from base.clock import iso
 from base.page import Page
 from instances.models import Instance
 from instances.states import State
-from keys.models import Alias, Key, KeyVersion
+from keys.models import Alias, Key, KeyTag, KeyVersion
 from keys.operations import (
     DataKey,
     Decrypted,
     Encrypted,
     ExportedDataKey,
+    ImportParameters,
     KeyView,
     Mac,
     MacVerified,
@@ -28,7 +29,10 @@ from keys.operations import (
     Signed,
     Verified,
 )
+from keys.operations.quotas import Quotas
 from keys.operations.reading import view
+from keys.operations.tagging import TagPage
+from keys.states import State as KeyState
 
 Body = dict[str, Any]
 
@@ -42,6 +46,13 @@ def _listed(page: Page, outer: str, inner: str, items: list[Body]) -> Body:
     return {outer: {inner: items}, "TotalCount": page.total, "PageNumber": page.number, "PageSize": page.size}
 
 
+def _rotation(shown: KeyView) -> str:
+    """Suspended while the key is not enabled; it then waits, and catches up."""
+    if not shown.key.automatic_rotation:
+        return "Disabled"
+    return "Enabled" if shown.state is KeyState.ENABLED else "Suspended"
+
+
 def _metadata(shown: KeyView) -> Body:
     key = shown.key
     fields = {
@@ -49,8 +60,10 @@ def _metadata(shown: KeyView) -> Body:
         "Description": key.description, "KeyState": str(shown.state), "KeySpec": key.spec, "KeyUsage": key.usage,
         "Origin": key.origin, "ProtectionLevel": key.protection_level,
         "MaterialExpireTime": iso(key.material_expires_at), "LastRotationDate": iso(key.last_rotation_at),
-        "AutomaticRotation": "Disabled",
+        "AutomaticRotation": _rotation(shown),
     }
+    if key.automatic_rotation:
+        fields |= {"RotationInterval": f"{key.rotation_interval_seconds}s", "NextRotationDate": iso(key.next_rotation_at)}
     optional = {"PrimaryKeyVersion": shown.primary_version_id, "DKMSInstanceId": key.instance_id,
                 "DeleteDate": iso(key.destroyed_from())}
     return fields | {name: value for name, value in optional.items() if value}
@@ -90,6 +103,11 @@ def key_version(caller: Caller, version: KeyVersion) -> Body:
 
 def key_versions(caller: Caller, page: Page) -> Body:
     return _listed(page, "KeyVersions", "KeyVersion", [_version(version) for version in page.items])
+
+
+def import_parameters(caller: Caller, made: ImportParameters) -> Body:
+    return {"KeyId": made.key_id, "PublicKey": made.public_key, "ImportToken": made.import_token,
+            "TokenExpireTime": iso(made.token_expires_at)}
 
 
 def encrypted(caller: Caller, result: Encrypted) -> Body:
@@ -156,6 +174,29 @@ def instance(caller: Caller, row: Instance) -> Body:
         "DeletionProtection": row.deletion_protection,
         "DeletionProtectionDescription": row.deletion_protection_description,
     }}
+
+
+def key_policy(caller: Caller, text: str) -> Body:
+    return {"Policy": text}
+
+
+def key_policies(caller: Caller, names: list[str]) -> Body:
+    return {"PolicyNames": {"PolicyName": names}}
+
+
+def resource_tags(caller: Caller, tags: list[KeyTag]) -> Body:
+    return {"Tags": {"Tag": [{"KeyId": tag.key_id, "TagKey": tag.tag_key, "TagValue": tag.tag_value} for tag in tags]}}
+
+
+def tag_resources(caller: Caller, page: TagPage) -> Body:
+    rows = [{"ResourceId": tag.key_id, "ResourceType": "key", "TagKey": tag.tag_key, "TagValue": tag.tag_value}
+            for tag in page.items]
+    return {"TagResources": {"TagResource": rows}, "NextToken": page.next_token}
+
+
+def quotas(caller: Caller, found: Quotas) -> Body:
+    rows = [{"ResourceType": one.resource_type, "ResourceQuota": one.limit, "UsedQuantity": one.used} for one in found.items]
+    return {"KmsInstanceId": found.instance.pk, "KmsInstanceQuotaInfos": rows}
 
 
 def default_instance(caller: Caller, row: Instance | None) -> Body:

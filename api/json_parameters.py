@@ -89,8 +89,8 @@ class Filters(Parameter[dict[str, list[str]]]):
 class Tags(Parameter[tuple[tuple[str, str], ...]]):
     """``[{"TagKey": …, "TagValue": …}]`` as pairs; what they may say is `keys.tags`' business."""
 
-    def __init__(self, name: str = "Tags") -> None:
-        super().__init__(name, default=())
+    def __init__(self, name: str = "Tags", *, default: Any = ()) -> None:
+        super().__init__(name, default=default)
 
     def parse(self, text: str) -> tuple[tuple[str, str], ...]:
         entries = load(self.name, text)
@@ -101,6 +101,16 @@ class Tags(Parameter[tuple[tuple[str, str], ...]]):
     @staticmethod
     def _is_tag(entry: Any) -> bool:
         return isinstance(entry, dict) and {"TagKey"} <= set(entry) <= {"TagKey", "TagValue"} and _storable(entry.values())
+
+
+class TagKeys(Parameter[tuple[str, ...]]):
+    """``["a","b"]``, or ``a,b``: the vendor's pages show both. A name twice counts once."""
+
+    def parse(self, text: str) -> tuple[str, ...]:
+        names = load(self.name, text) if text.lstrip().startswith("[") else text.split(",")
+        if not isinstance(names, list) or not _storable(names):
+            raise invalid(self.name, "not_tags")
+        return tuple(dict.fromkeys(names))
 
 
 def _storable(values: Iterable[Any]) -> bool:

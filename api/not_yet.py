@@ -4,19 +4,19 @@ the reference's list of current operations, and `LEGACY` the list of those that 
 
 NOT_YET = frozenset({
     "BatchGetSecretValue",
-    "ConnectKmsInstance", "CreateApplicationAccessPoint", "CreateClientKey", "CreateKeyVersion",
+    "ConnectKmsInstance", "CreateApplicationAccessPoint", "CreateClientKey",
     "CreateNetworkRule", "CreatePolicy", "CreateSecret", "DeleteApplicationAccessPoint", "DeleteClientKey",
-    "DeleteKeyMaterial", "DeleteNetworkRule", "DeletePolicy", "DeleteSecret", "DescribeApplicationAccessPoint",
+    "DeleteNetworkRule", "DeletePolicy", "DeleteSecret", "DescribeApplicationAccessPoint",
     "DescribeNetworkRule", "DescribePolicy", "DescribeSecret",
-    "GetChallenge", "GetClientKey", "GetKeyPolicy", "GetKmsInstanceQuotaInfos",
-    "GetManagedDataKey", "GetParametersForImport", "GetRandomPassword", "GetSecretPolicy",
-    "GetSecretValue", "ImportKeyMaterial", "ListApplicationAccessPoints", "ListClientKeys",
-    "ListManagedDataKeyVersions", "ListNetworkRules", "ListPolicies", "ListResourceTags",
-    "ListSecretVersionIds", "ListSecrets", "ListTagResources", "OpenKmsService", "PutSecretValue",
-    "ReleaseKmsInstance", "RestoreSecret", "RotateSecret", "SetDeletionProtection", "SetKeyPolicy",
-    "SetSecretPolicy", "TagResource", "TagResources", "UntagResource", "UntagResources",
+    "GetChallenge", "GetClientKey",
+    "GetManagedDataKey", "GetRandomPassword", "GetSecretPolicy",
+    "GetSecretValue", "ListApplicationAccessPoints", "ListClientKeys",
+    "ListManagedDataKeyVersions", "ListNetworkRules", "ListPolicies",
+    "ListSecretVersionIds", "ListSecrets", "PutSecretValue",
+    "ReleaseKmsInstance", "RestoreSecret", "RotateSecret",
+    "SetSecretPolicy",
     "UpdateApplicationAccessPoint", "UpdateKmsInstanceBindVpc", "UpdateNetworkRule", "UpdatePolicy",
-    "UpdateRotationPolicy", "UpdateSecret", "UpdateSecretRotationPolicy", "UpdateSecretVersionStage",
+    "UpdateSecret", "UpdateSecretRotationPolicy", "UpdateSecretVersionStage",
 })
 
 # Removed from the vendor's API in 2026; nothing here will ever do them.

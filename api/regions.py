@@ -1,4 +1,4 @@
-"""Two reads about the service itself, which belong to no floor below: one installation is one region, and it is open."""
+"""Calls about the service itself, which belong to no floor below: one installation is one region, and it is open."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.conf import settings
 from access.rules import why_not_permitted
 from audit import recording
 from base.caller import Caller
-from base.refusal import Refused
+from base.refusal import Refusal, Refused
 
 
 def _permit(caller: Caller, action: str) -> None:
@@ -28,3 +28,10 @@ def describe_account_kms_status(caller: Caller) -> str:
     _permit(caller, "DescribeAccountKmsStatus")
     recording.record(caller, "DescribeAccountKmsStatus")
     return "Enabled"
+
+
+@recording.operation("OpenKmsService")
+def open_kms_service(caller: Caller) -> None:
+    """Always refused: the service is open from its first start on, and no account can close it."""
+    _permit(caller, "OpenKmsService")
+    raise Refused(Refusal("Forbidden.Opened", who="nobody"))

@@ -20,6 +20,7 @@ MONTHS = range(1, 37)
 # The first instance outlives the longest waiting time of a deletion (366 days), so that none scheduled on the first day
 # is caught in an expiry.
 FIRST_TERM_MONTHS = 13
+DESCRIPTION_LIMIT = 8192
 
 
 def _permit(action: str, caller: Caller, instance: Instance) -> None:
@@ -79,6 +80,22 @@ def renew_instance(caller: Caller, instance: Instance, *, months: int) -> Instan
     with transaction.atomic():
         instance.move(**changes)
         recording.record(caller, "RenewInstance", instance, months=months, end_at=instance.end_at, expired=expired)
+    return instance
+
+
+@recording.operation("SetDeletionProtection")
+def set_deletion_protection(caller: Caller, instance: Instance, *, enabled: bool, description: str = "") -> Instance:
+    """While it is on, the instance is not released and none of its keys can be scheduled for deletion. Works on an expired
+    one too: that is the time to protect it. Switching it off clears who switched it on, when and why."""
+    if len(description) > DESCRIPTION_LIMIT:
+        raise Refused(Refusal("InvalidParameter", {"name": "DeletionProtectionDescription", "limit": DESCRIPTION_LIMIT},
+                              reason="too_long", who="user"))
+    _permit("SetDeletionProtection", caller, instance)
+    with transaction.atomic():
+        instance.move(deletion_protection=enabled, deletion_protection_description=description if enabled else "",
+                      deletion_protection_by=caller.principal if enabled else "",
+                      deletion_protection_at=caller.at if enabled else None)
+        recording.record(caller, "SetDeletionProtection", instance, enabled=enabled)
     return instance
 
 

@@ -49,7 +49,7 @@ def why_not(action: str, facts: Facts) -> tuple[Refusal, ...]:
     if action == "ConnectKmsInstance" and facts.state is not State.UNINITIALIZED:
         reasons.append(Refusal("Forbidden.DKMSInstanceStateInvalid", facts.named(state=str(facts.state)),
                                reason="instance_already_enabled"))
-    elif action == "RenewInstance" and facts.state is State.RELEASED:
+    elif action in ("RenewInstance", "SetDeletionProtection") and facts.state is State.RELEASED:
         reasons += not_serving(facts, code="Forbidden.DKMSInstanceStateInvalid")
     elif action == "CreateKey":
         reasons += not_serving(facts, code="Rejected.Unavailable" if facts.state is State.EXPIRED

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from base.refusal import Refusal
 
 LIMIT = 20
+LENGTH = 128
 _ALLOWED = re.compile(r"[\w/\\\-.+=:@ ]{0,128}")
 _RESERVED = ("aliyun", "acs:")
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from base import clock
-from keys import sweeps
+from keys import sweeps, usage_sweep
 
 
 @shared_task
@@ -24,3 +24,8 @@ def rotate_due_keys() -> None:
 @shared_task
 def forget_import_tokens() -> None:
     sweeps.forget_import_tokens(clock.now())
+
+
+@shared_task
+def gather_uses() -> None:
+    usage_sweep.gather_uses(clock.now())

@@ -11,6 +11,7 @@ from access import sweeps as access_sweeps
 from base import clock
 from instances import sweeps as instance_sweeps
 from keys import sweeps as key_sweeps
+from keys import usage_sweep
 
 CLOCK = "clock"
 _DROP = {"expires": 60}
@@ -24,6 +25,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "rotate-due-keys": {"task": "keys.tasks.rotate_due_keys", "schedule": 30.0, "options": _DROP},
     # A token says itself that it is over; its wrapping key need not lie around longer than that.
     "forget-import-tokens": {"task": "keys.tasks.forget_import_tokens", "schedule": 60.0, "options": _DROP},
+    # Adds the uses of keys up; readers add what is younger themselves, so this only bounds how much that is.
+    "gather-uses": {"task": "keys.tasks.gather_uses", "schedule": 30.0, "options": _DROP},
     # Writes the one event of an expiry; service has stopped by itself, at the date.
     "mark-expired-instances": {"task": "instances.tasks.mark_expired_instances", "schedule": 30.0, "options": _DROP},
     # Keeps the table of used nonces as small as the clock window of signatures.
@@ -39,5 +42,6 @@ SWEEPS: dict[str, Callable[[datetime], int]] = {
     "expire-key-material": key_sweeps.expire_material,
     "rotate-due-keys": key_sweeps.rotate_due,
     "forget-import-tokens": key_sweeps.forget_import_tokens,
+    "gather-uses": usage_sweep.gather_uses,
     "forget-nonces": lambda now: access_sweeps.forget_nonces(clock.real_now()),
 }

@@ -21,8 +21,9 @@ from django.db import connections
 from django.test import Client
 from django.urls import reverse
 
+from keys.key_policies import default_document
 from keys.models import Key
-from tests.keys.calls import TEXT, version_of
+from tests.keys.calls import DIGEST, ECDSA, EXPORT, HMAC, OAEP, TEXT, version_of
 from tests.rows import OK
 
 Surroundings = dict[str, str]
@@ -62,6 +63,14 @@ def request(name: str, **parameters: Any) -> Any:
     return getattr(sdk, f"{name}Request")(**parameters)
 
 
+def _version(key: Key, algorithm: str) -> dict[str, str]:
+    return {"key_id": key.pk, "key_version_id": version_of(key), "algorithm": algorithm}
+
+
+def batch(key: Key) -> dict[str, Any]:
+    return {"region_id": "cn-local", "resource_type": "key", "resource_id": [key.pk]}
+
+
 API: dict[str, Callable[[Key, Surroundings], dict[str, Any]]] = {
     "ListKeys": lambda key, at: {},
     "DescribeKey": lambda key, at: {"key_id": key.pk},
@@ -79,8 +88,33 @@ API: dict[str, Callable[[Key, Surroundings], dict[str, Any]]] = {
     "DeleteAlias": lambda key, at: {"alias_name": at["alias"]},
     "ListAliases": lambda key, at: {},
     "ListAliasesByKeyId": lambda key, at: {"key_id": key.pk},
+    "SetKeyPolicy": lambda key, at: {"key_id": key.pk, "policy": default_document(key.account_id)},
+    "GetKeyPolicy": lambda key, at: {"key_id": key.pk},
     "DescribeKeyVersion": lambda key, at: {"key_id": key.pk, "key_version_id": version_of(key)},
     "ListKeyVersions": lambda key, at: {"key_id": key.pk},
+    "CreateKeyVersion": lambda key, at: {"key_id": key.pk},
+    "UpdateRotationPolicy": lambda key, at: {"key_id": key.pk, "enable_automatic_rotation": True, "rotation_interval": "30d"},
+    "GetParametersForImport": lambda key, at: {"key_id": key.pk, "wrapping_key_spec": "RSA_2048", "wrapping_algorithm": OAEP},
+    "ImportKeyMaterial": lambda key, at: {"key_id": key.pk, "import_token": at["import_token"],
+                                          "encrypted_key_material": at["encrypted_key_material"]},
+    "DeleteKeyMaterial": lambda key, at: {"key_id": key.pk},
+    "TagResource": lambda key, at: {"key_id": key.pk, "tags": '[{"TagKey":"team","TagValue":"core"}]'},
+    "UntagResource": lambda key, at: {"key_id": key.pk, "tag_keys": '["team"]'},
+    "ListResourceTags": lambda key, at: {"key_id": key.pk},
+    "TagResources": lambda key, at: batch(key) | {"tag": [sdk.TagResourcesRequestTag(key="team", value="core")]},
+    "UntagResources": lambda key, at: batch(key) | {"all": True},
+    "ListTagResources": lambda key, at: batch(key),
+    "SetDeletionProtection": lambda key, at: {"key_id": key.pk, "enable_deletion_protection": True},
+    "AsymmetricEncrypt": lambda key, at: _version(key, OAEP) | {"plaintext": TEXT},
+    "AsymmetricDecrypt": lambda key, at: _version(key, OAEP) | {"ciphertext_blob": at["blob"]},
+    "AsymmetricSign": lambda key, at: _version(key, ECDSA) | {"digest": DIGEST},
+    "AsymmetricVerify": lambda key, at: _version(key, ECDSA) | {"digest": DIGEST, "value": TEXT},
+    "GetPublicKey": lambda key, at: {"key_id": key.pk, "key_version_id": version_of(key)},
+    "GenerateMac": lambda key, at: {"key_id": key.pk, "algorithm": HMAC, "message": TEXT},
+    "VerifyMac": lambda key, at: {"key_id": key.pk, "algorithm": HMAC, "message": TEXT, "mac": TEXT},
+    "ReEncrypt": lambda key, at: {"destination_key_id": key.pk, "ciphertext_blob": at["other_blob"]},
+    "ExportDataKey": lambda key, at: {"ciphertext_blob": at["blob"], **EXPORT},
+    "GenerateAndExportDataKey": lambda key, at: {"key_id": key.pk, **EXPORT},
 }
 
 

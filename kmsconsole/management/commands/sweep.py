@@ -14,7 +14,7 @@ from kmsconsole.schedule import SWEEPS
 
 
 class Command(BaseCommand):
-    help = ("Runs every sweep once, now, in this process: marks expired instances, destroys due keys, forgets old nonces. "
+    help = ("Runs every sweep once, now, in this process: marks expired instances, destroys due keys, adds up uses, forgets old nonces. "
             "Prints how many rows each one changed.")
     requires_system_checks = ()
 

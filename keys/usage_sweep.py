@@ -1,0 +1,85 @@
+"""Adds the uses of the audit trail up into `KeyUse`.
+
+Ids of events are given before their transactions commit, so on PostgreSQL an event with a smaller id can appear after one
+with a larger. Therefore:
+
+1. A run looks at events only up to the largest id that a previous run saw (`seen_to`), and only once every transaction
+   that was writing when this run began has ended. All ids up to there are then final.
+2. Each stretch is added and the cursor moved on in one transaction, by compare-and-set: of two sweeps at once, one adds a
+   stretch, and the other finds the cursor moved and leaves.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import Max, Q
+
+from audit.models import Event
+from keys.models import KeyUse, UseCursor
+from keys.usage import Totals, Use, events, totals
+
+CURSOR = 1
+STRETCH = 2000
+PATIENCE_SECONDS = 5.0
+_WRITERS = """SELECT virtualtransaction FROM pg_locks WHERE mode = 'RowExclusiveLock' AND granted AND pid <> pg_backend_pid()
+              AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND relation = %s::regclass"""
+
+
+def gather_uses(now: datetime) -> int:
+    """Returns how many uses this run has added. What is newer than the last run waits for the next."""
+    cursor, _ = UseCursor.objects.get_or_create(pk=CURSOR)
+    newest = Event.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    if not _writers_have_ended():
+        return 0
+    at, added = cursor.gathered_to, 0
+    while at < cursor.seen_to:
+        upto = min(cursor.seen_to, at + STRETCH)
+        found = totals(events(at, upto))
+        if not _add(at, upto, found):
+            return added  # another sweep was faster, and goes on
+        at, added = upto, added + sum(total.count for total in found.values())
+    UseCursor.objects.filter(pk=CURSOR, seen_to__lt=newest).update(seen_to=newest)
+    return added
+
+
+def _writers_have_ended() -> bool:
+    """Whether all who were writing events when this was asked have committed or gone. SQLite has one writer, whose ids
+    appear in order."""
+    if connection.vendor != "postgresql":
+        return True
+    waiting = then = _writers()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while waiting and time.monotonic() < deadline:
+        time.sleep(0.02)
+        waiting = then & _writers()
+    return not waiting
+
+
+def _writers() -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITERS, [Event._meta.db_table])
+        return {name for (name,) in cursor.fetchall()}
+
+
+def _add(at: int, upto: int, found: Totals) -> bool:
+    with transaction.atomic():
+        if not UseCursor.objects.filter(pk=CURSOR, gathered_to=at).update(gathered_to=upto):
+            return False
+        # The cursor's row is held now, so nobody else adds: reading, adding and writing back loses nothing.
+        same = Q(key_id__in={use.key_id for use in found}, day__in={use.day for use in found})
+        known = {Use(row.key_id, row.day, row.action, row.principal, row.outcome, row.version_id): row
+                 for row in KeyUse.objects.filter(same)} if found else {}
+        fresh, changed = [], []
+        for use, total in found.items():
+            row = known.get(use)
+            if row is None:
+                fresh.append(KeyUse(**use._asdict(), count=total.count, last_at=total.last_at))
+                continue
+            row.count, row.last_at = row.count + total.count, max(row.last_at, total.last_at)
+            changed.append(row)
+        KeyUse.objects.bulk_create(fresh)
+        KeyUse.objects.bulk_update(changed, ["count", "last_at"], batch_size=200)
+    return True
