@@ -45,8 +45,7 @@ class Protection:
     at: datetime | None = None
 
     def named(self) -> dict[str, Any]:
-        told = {"description": self.description, "by": self.by, "at": self.at}
-        return {name: value for name, value in told.items() if value or name == "description"}
+        return {"description": self.description, "by": self.by, "at": self.at}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +75,14 @@ class Facts:
 def why_not(action: str, facts: Facts, *, window_days: int | None = None, algorithm: str | None = None) -> tuple[Refusal, ...]:
     """Empty where `action` is allowed. `window_days` is the proposal of ScheduleKeyDeletion, where there is one, and
     `algorithm` that of the calls that name one."""
-    reasons = [*_parameters(action, window_days, algorithm), *facts.denied, *_kind(action, facts, algorithm),
-               *_state(action, facts), *_protection(action, facts)]
-    return tuple(reasons)
+    if any(refusal.code == "Forbidden.KeyNotFound" for refusal in facts.denied):
+        # To other accounts it does not exist; so it has no kind and no state to tell them either.
+        return (*_parameters(action, window_days, algorithm), *facts.denied)
+    kind, state = [*_kind(action, facts, algorithm)], [*_state(action, facts)]
+    if action in ROTATION and facts.state is State.PENDING_IMPORT:
+        # Only imported keys wait for material, and none of them rotates; yet the vendor's table names the state (3.3).
+        kind, state = state, kind
+    return (*_parameters(action, window_days, algorithm), *facts.denied, *kind, *state, *_protection(action, facts))
 
 
 def _parameters(action: str, window_days: int | None, algorithm: str | None) -> Iterator[Refusal]:
@@ -106,6 +110,9 @@ def _kind(action: str, facts: Facts, algorithm: str | None) -> Iterator[Refusal]
         yield from fitting.unfit(action, facts.id, facts.spec, algorithm)
     if action in IMPORT and facts.origin != "EXTERNAL":
         yield Refusal("Unsupported.Origin", facts.named(origin=facts.origin), reason="origin_not_external")
+    if action in IMPORT and facts.edition == "1.0" and facts.spec in SPECS and SPECS[facts.spec].asymmetric:
+        yield Refusal("Rejected.UnsupportedOperation", facts.named(spec=facts.spec), reason="legacy_imports_no_key_pairs",
+                      who="administrator", lifted_by="CreateKey")
     if action in ROTATION:
         yield from _rotation(action, facts)
     if action in POLICY and facts.instance is None:

@@ -104,7 +104,7 @@ def re_encrypt(caller: Caller, key: Key, *, ciphertext_blob: str, source_encrypt
 
 def _rank(refusal: Refusal) -> int:
     """The order of checks over both keys (`keys.md` 3.3): permission, then kind, then state."""
-    if refusal.code == "Forbidden.NoPermission":
+    if refusal.code in ("Forbidden.KeyNotFound", "Forbidden.NoPermission"):
         return 0
     return 1 if refusal.code.endswith("UnsupportedOperation") else 2
 

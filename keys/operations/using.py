@@ -85,8 +85,9 @@ def source_of(caller: Caller, ciphertext_blob: str) -> Source:
         version_id, sealed = blobs.unpack(ciphertext_blob)
     except BadCiphertext:
         raise bad_ciphertext() from None
-    version = KeyVersion.objects.select_related("key__instance").filter(pk=version_id, key__account=caller.account).first()
-    return Source(lookup.living(caller, version.key if version else None, version_id), version_id, sealed)
+    version = KeyVersion.objects.select_related("key__instance").filter(pk=version_id).first()
+    key = lookup.visible(caller, version.key if version else None)
+    return Source(lookup.living(caller, key, version_id), version_id, sealed)
 
 
 def version_not_found(key: Key, version_id: str) -> Refused:
