@@ -12,7 +12,7 @@ from audit.models import Event
 from keys.states import State
 from tests import make
 from tests.doors import API, PAGES, ApiDoor, ConsoleDoor, Sdk, api_server
-from tests.rows import state_table
+from tests.rows import UNREACHABLE, state_table
 
 pytestmark = [pytest.mark.django_db(transaction=True),
               *(pytest.mark.filterwarnings(f"ignore::{kind}:{module}")
@@ -48,19 +48,17 @@ def cells(door):
 
 
 def expected(operation, state, code):
-    """Two cells that no caller can reach before material can be imported; `test_state_table` explains them."""
-    return {("DescribeKeyVersion", "PendingImport"): "Forbidden.KeyVersionNotFound",
-            ("Decrypt", "PendingImport"): "InvalidParameter"}.get((operation, state), code)
+    return UNREACHABLE.get((operation, state), code)
 
 
 @pytest.mark.parametrize(("operation", "state", "code"), cells(API))
 def test_the_api_says_what_the_table_says(operation, state, code, api, alice, instance, make_key):
-    check(api, "api", operation, state, code, make.in_state(alice, State(state), instance, make_key))
+    check(api, "api", operation, state, code, make.in_state(alice, State(state), instance, make_key, operation))
 
 
 @pytest.mark.parametrize(("operation", "state", "code"), cells(PAGES))
 def test_the_console_says_what_the_table_says(operation, state, code, console, alice, instance, make_key):
-    check(console, "console", operation, state, code, make.in_state(alice, State(state), instance, make_key))
+    check(console, "console", operation, state, code, make.in_state(alice, State(state), instance, make_key, operation))
 
 
 def check(door, name, operation, state, code, prepared):
