@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from api import authentication, errors
+from api import authentication, errors, throttle
 from api.calls import CALLS
 from api.errors import Answer
 from api.not_yet import LEGACY, NOT_YET
@@ -40,6 +40,7 @@ def answer(request: Request, request_id: str) -> Answer:
     try:
         caller = authentication.authenticate(request, claim, caller, key, now=clock.real_now())
         authenticated = True
+        throttle.admit(caller, claim.action)
         body = perform(caller, claim.action, claim.version, request.parameters)
     except Refused as refused:
         recording.refusal(caller, _action_name(claim.action), refused.target or _named_key(request.parameters), refused)

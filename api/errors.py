@@ -121,6 +121,7 @@ class Answer:
 
     status: int
     body: Mapping[str, Any]
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class UnknownCode(LookupError):
@@ -178,7 +179,9 @@ def answer(refused: Refused, request_id: str, host: str = "", *, explained: bool
             "Message": message_of(refused.first)}
     if explained:
         body["Refusals"] = reasons(refused)
-    return Answer(status, body)
+    # The new SDKs raise their ThrottlingException by this header alone (6.3).
+    wait = refused.first.facts.get("retry_after_ms")
+    return Answer(status, body, (("x-acs-retry-after", str(wait)),) if wait is not None else ())
 
 
 def failure(request_id: str, host: str = "", code: str = "InternalFailure") -> Answer:

@@ -38,7 +38,7 @@ def application(environ: dict[str, Any], start_response: StartResponse) -> Itera
     finally:
         drop_stale_connections()
     payload = json.dumps(answer.body, separators=(",", ":")).encode()
-    start_response(errors.status_line(answer.status), headers(request_id, len(payload)))
+    start_response(errors.status_line(answer.status), [*headers(request_id, len(payload)), *answer.headers])
     return [] if environ.get("REQUEST_METHOD") == "HEAD" else [payload]
 
 

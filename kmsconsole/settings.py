@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from api import rates
 from base import clock
 from kmsconsole import environment
 
@@ -24,7 +25,8 @@ KMS_TEST_MODE = clock.test_mode()
 try:
     KMS_CLOCK_OFFSET = clock.offset()
     KMS_BILLING_ZONE = ZoneInfo(environment.text("KMS_BILLING_ZONE", "Asia/Shanghai"))
-except (clock.ClockOffsetError, ZoneInfoNotFoundError) as error:
+    KMS_RATE_LIMITS = rates.parse(environment.text("KMS_RATE_LIMITS"))
+except (clock.ClockOffsetError, ZoneInfoNotFoundError, ValueError) as error:
     raise ImproperlyConfigured(str(error)) from None
 # The root key: from the environment or a file in production, else a 0600 file that the first start makes.
 KMS_ROOT_KEY = environment.secret("KMS_ROOT_KEY")

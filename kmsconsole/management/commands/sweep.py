@@ -14,8 +14,8 @@ from kmsconsole.schedule import SWEEPS
 
 
 class Command(BaseCommand):
-    help = ("Runs every sweep once, now, in this process: marks expired instances, destroys due keys, adds up uses, forgets old nonces. "
-            "Prints how many rows each one changed.")
+    help = ("Runs every sweep once, now, in this process: marks expired instances, destroys due keys, adds up the uses of "
+            "keys, forgets old nonces, and the rest of the clock's work. Prints how many rows each one changed.")
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
