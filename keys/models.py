@@ -88,7 +88,7 @@ class Key(models.Model):
     edition = models.CharField(max_length=3, choices=Edition.choices, default=Edition.V3)
     state = models.CharField(max_length=16)
     spec = models.CharField(max_length=32)
-    usage = models.CharField(max_length=16, default="ENCRYPT/DECRYPT")
+    usage = models.CharField(max_length=32, default="ENCRYPT/DECRYPT")
     origin = models.CharField(max_length=16, default="Aliyun_KMS")
     protection_level = models.CharField(max_length=8, default="SOFTWARE")
     description = models.TextField(blank=True, max_length=8192)
