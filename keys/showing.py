@@ -111,7 +111,7 @@ def passed_checks(key: Key, reasons: tuple[Refusal, ...]) -> list[Check]:
         checks.append(Check("pass", _("Managed in 3.0"), _("Not a 1.0 key.")))
     if "service_key" not in against:
         checks.append(Check("pass", _("Not a service key"), _("It belongs to your account.")))
-    if "Forbidden.NoPermission" not in against:
+    if not against & {"Forbidden.NoPermission", "denied_by_policy"}:
         checks.append(Check("pass", _("Your role allows it"), _("You may schedule deletions.")))
     return checks
 

@@ -34,6 +34,22 @@ class Told:
 TEXTS: dict[str, tuple[Words, Words]] = {
     # permission
     "Forbidden.NoPermission": (_("Your role does not allow this"), _("It needs the permission %(action)s.")),
+    "denied_by_policy": (_("A policy denies this"), _("Statement %(statement)s of the policy %(policy)s denies %(action)s.")),
+    "policy_too_large": (_("The policy is too long"), _("A policy may have %(limit)s bytes.")),
+    "policy_not_json": (_("The policy is not JSON"), _("Look for a missing comma or quote, or a name that is there twice.")),
+    "policy_version": (_("The version of the policy is not known"), _('It must say "Version": "%(version)s".')),
+    "policy_statements": (_("The policy has no statements"),
+                          _("It holds Version and Statement, a list of at least one, and nothing else.")),
+    "policy_element": (_("A statement of the policy is not valid"),
+                       _("In statement %(statement)s, %(element)s is missing or has a value that is not allowed.")),
+    "policy_unknown_element": (_("A statement of the policy says something that is not supported"),
+                               _("Statement %(statement)s has the element %(element)s.")),
+    "policy_locks_everybody_out": (_("Nobody could administer the key any more"),
+                                   _("At least one active user of your account must keep %(actions)s.")),
+    "policy_needs_instance": (_("This key has no policy"), _("Only keys in an instance have one.")),
+    "key_policy_not_found": (_("There is no such policy"), _("A key has one policy, and it is called default.")),
+    "user_policy_name": (_("The name of the policy is not allowed"), _("Use letters, digits and hyphen, at most 128.")),
+    "user_policy_not_found": (_("There is no such policy"), _("%(user)s has no policy called %(policy)s.")),
     # what does not exist, or is gone
     "Forbidden.KeyNotFound": (_("There is no such key"), _("No key of your account is called %(key)s.")),
     "key_destroyed": (_("The key is destroyed"), _("Its material is gone. Nobody can bring it back.")),

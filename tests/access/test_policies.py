@@ -42,7 +42,8 @@ def test_it_works():
 @pytest.mark.parametrize(("change", "element"), [
     ({"Effect": "allow"}, "Effect"), ({"Effect": None}, "Effect"), ({"Effect": ["Allow"]}, "Effect"),
     ({"Action": []}, "Action"), ({"Action": "oss:GetObject"}, "Action"), ({"Action": [1]}, "Action"), ({"Action": {}}, "Action"),
-    ({"Action": "kms:En crypt"}, "Action"), ({"Action": "kms:" + "A" * 65}, "Action"), ({"Action": ["kms:Encrypt", ""]}, "Action"),
+    ({"Action": "kms:En crypt"}, "Action"), ({"Action": "kms:" + "A" * 65}, "Action"),
+    ({"Action": ["kms:Encrypt", ""]}, "Action"),
     ({"Resource": []}, "Resource"), ({"Resource": "key-1"}, "Resource"), ({"Resource": "acs:oss:*:*:bucket"}, "Resource"),
     ({"Sid": ""}, "Sid"), ({"Sid": "x" * 129}, "Sid"), ({"Sid": "semi;colon"}, "Sid"), ({"Sid": 1}, "Sid"),
     ({"Condition": {}}, "Condition"), ({"Condition": {"StringEquals": {}}}, "Condition"),
@@ -126,7 +127,8 @@ def test_the_reader_never_breaks(text, kind):
 
 @pytest.mark.parametrize("text", [
     '{"Version":"1","Statement":' + "9" * 20_000 + "}", '{"Version":"1","Statement":[' + "{}," * 10_000 + "{}]}",
-    document({**STATEMENT, "Action": ["kms:" + "*" * 60] * 400}), document({**STATEMENT, "Resource": "acs:kms:*:*:" + "*a" * 150})])
+    document({**STATEMENT, "Action": ["kms:" + "*" * 60] * 400}),
+    document({**STATEMENT, "Resource": "acs:kms:*:*:" + "*a" * 150})])
 def test_monsters_take_no_time(text):
     policies.why_not(text, policies.USER)
 
@@ -177,8 +179,9 @@ class TestAttaching:
         assert not UserPolicy.objects.exists()
 
     def test_bob_cannot(self, bob):
-        assert outcome(lambda: operations.attach_policy(bob(), bob.user, name="a", document=document())) == "Forbidden.NoPermission"
-        assert outcome(lambda: operations.detach_policy(bob(), bob.user, name="a")) == "Forbidden.NoPermission"
+        for call in (lambda: operations.attach_policy(bob(), bob.user, name="a", document=document()),
+                     lambda: operations.detach_policy(bob(), bob.user, name="a")):
+            assert outcome(call) == "Forbidden.NoPermission"
 
     def test_detaching_what_is_not_there(self, alice, bob):
         assert outcome(lambda: operations.detach_policy(alice(), bob.user, name="a")) == "Forbidden.ResourceNotFound"
