@@ -1,0 +1,105 @@
+"""The vectors through the API over HTTP, with the official SDK. Their keys are put in place as an import leaves them; of a key
+pair whose private half is not published only the public one is there, which is all that verifying needs."""
+
+from __future__ import annotations
+
+import base64
+import warnings
+
+import pytest
+from alibabacloud_kms20160120 import models
+from alibabacloud_kms20160120.client import Client
+from alibabacloud_tea_openapi.utils_models import Config
+from darabonba.exceptions import DaraException
+
+from base import ids
+from base.clock import now
+from crypto import blobs
+from crypto.engine import material_identity
+from crypto.specs import SPECS
+from instances import opening
+from keys.models import Key, KeyMaterial, KeyVersion
+from tests import make
+from tests.doors import api_server
+from tests.vectors.reading import FAMILIES, Vector, of
+
+pytestmark = [pytest.mark.django_db(transaction=True),
+              *(pytest.mark.filterwarnings(f"ignore::{kind}:{module}")
+                for module in ("Tea.*", "alibabacloud.*", "darabonba.*") for kind in ("DeprecationWarning", "ResourceWarning"))]
+
+
+@pytest.fixture(scope="module")
+def host():
+    with api_server() as address:
+        yield address
+
+
+@pytest.fixture
+def client(alice, host):
+    key_id, secret = make.access_key(alice)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Client(Config(access_key_id=key_id, access_key_secret=secret, endpoint=host, protocol="http",
+                             region_id="cn-local"))
+
+
+class Keys:
+    """The keys of the vectors, each put in place once."""
+
+    def __init__(self, who, home):
+        self.caller, self.home, self.rows = who(), home, {}
+        self.wrapping = opening.wrapping_key_for(self.caller, home.account, home)
+
+    def version(self, vector: Vector) -> KeyVersion:
+        name = (vector.spec, vector.algorithm, vector.private, vector.public)
+        if name not in self.rows:
+            self.rows[name] = self._install(vector)
+        return self.rows[name]
+
+    def _install(self, vector: Vector) -> KeyVersion:
+        spec, at = SPECS[vector.spec], now()
+        usage = "SIGN/VERIFY" if vector.signature else spec.usages[-1]
+        key = Key.objects.create(id=ids.key_id(at), account=self.home.account, instance=self.home, state="Enabled",
+                                 spec=spec.name, usage=usage, origin="EXTERNAL", creator=self.home.account_id, created_at=at,
+                                 last_rotation_at=at)
+        version = KeyVersion(id=ids.key_version_id(key.pk), key=key, is_primary=not spec.asymmetric, created_at=at)
+        stored, version.public_key = b"", vector.public
+        if vector.private:
+            identity = material_identity(key.account_id, key.pk, version.pk)
+            material = opening.engine_for(self.wrapping).import_raw(spec, identity, vector.private)
+            stored, version.public_key = material.stored, material.public or None
+        version.save(force_insert=True)
+        KeyMaterial.objects.create(version=version, wrapping_key=self.wrapping, stored=stored)
+        return version
+
+
+def b64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def agrees(client: Client, keys: Keys, vector: Vector) -> bool:
+    version = keys.version(vector)
+    named = {"key_id": version.key_id, "algorithm": vector.algorithm}
+    if vector.family == "HMAC":
+        made = client.generate_mac(models.GenerateMacRequest(message=b64(vector.given), **named)).body
+        checked = client.verify_mac(models.VerifyMacRequest(message=b64(vector.given), mac=b64(vector.expected), **named)).body
+        return made.mac == b64(vector.expected) and checked.value is True
+    named["key_version_id"] = version.pk
+    if vector.signature:
+        request = models.AsymmetricVerifyRequest(digest=b64(vector.given), value=b64(vector.signature), **named)
+        return client.asymmetric_verify(request).body.value is vector.valid
+    try:
+        if vector.algorithm:
+            sealed = models.AsymmetricDecryptRequest(ciphertext_blob=b64(vector.given), **named)
+            plaintext = client.asymmetric_decrypt(sealed).body.plaintext
+        else:
+            plaintext = client.decrypt(models.DecryptRequest(ciphertext_blob=blobs.pack(version.pk, vector.given))).body.plaintext
+    except DaraException as error:
+        return not vector.valid and error.code == "InvalidParameter"
+    return vector.valid and plaintext == b64(vector.expected)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_api_agrees_with_every_vector_it_can_be_asked(family, client, alice, instance):
+    keys = Keys(alice, instance)
+    assert [vector for vector in of(family) if vector.through_api and not agrees(client, keys, vector)] == []
