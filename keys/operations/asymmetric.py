@@ -56,7 +56,7 @@ def _checked_plaintext(key: Key, algorithm: str, text: str) -> bytes:
     fitted = encryption_for(SPECS[key.spec], algorithm)
     limit = fitted.most(SPECS[key.spec]) if fitted else len(plaintext)
     if not 1 <= len(plaintext) <= limit:
-        raise using.invalid("Plaintext", "plaintext_size", limit=limit)
+        raise using.invalid("Plaintext", "bytes_out_of_range", limit=limit)
     return plaintext
 
 
@@ -101,7 +101,7 @@ def _checked_digest(algorithm: str, text: str) -> bytes:
     """The digest must be as long as the algorithm's hash makes it."""
     digest, lengths = using.from_base64("Digest", text), SIGNINGS[algorithm].digests
     if len(digest) not in lengths:
-        raise using.invalid("Digest", "digest_length", low=lengths[0], high=lengths[-1])
+        raise using.invalid("Digest", "digest_length", length="-".join(str(end) for end in sorted({lengths[0], lengths[-1]})))
     return digest
 
 

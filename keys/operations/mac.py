@@ -37,7 +37,7 @@ class MacVerified:
 def _checked_message(text: str) -> bytes:
     message = using.from_base64("Message", text)
     if not 1 <= len(message) <= MAX_MESSAGE:
-        raise using.invalid("Message", "message_size", limit=MAX_MESSAGE)
+        raise using.invalid("Message", "bytes_out_of_range", limit=MAX_MESSAGE)
     return message
 
 
