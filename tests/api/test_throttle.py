@@ -6,7 +6,7 @@ import pytest
 
 from access.models import RateWindow
 from access.rates import count
-from api import dispatch, errors, throttle
+from api import errors, throttle
 from api.calls import CALLS
 from api.not_yet import NOT_YET
 from api.rates import CLASS_OF, CLASSES, parse
@@ -84,7 +84,3 @@ def test_other_errors_have_no_such_header() -> None:
 def test_processes_share_one_count(alice) -> None:
     counted = race(lambda _: [count("1", "reads", 10) for _ in range(25)], 3)
     assert sorted(number for some in counted for number in some) == list(range(1, 76))
-
-
-def test_dispatch_asks_before_it_performs() -> None:
-    assert dispatch.throttle is throttle
