@@ -72,7 +72,7 @@ def why_not(text: str, kind: Kind) -> tuple[Refusal, ...]:
     return _read(text, kind, "")[1][:REFUSALS_SHOWN]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def _read(text: str, kind: Kind, policy: str) -> tuple[tuple[Statement, ...], tuple[Refusal, ...]]:
     try:
         if len(text.encode()) > SIZE_LIMIT:

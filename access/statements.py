@@ -5,8 +5,10 @@ The order never matters: an explicit Deny wins wherever it stands, else one Allo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 
 ALLOW, DENY = "Allow", "Deny"
@@ -14,15 +16,14 @@ NO_TAGS: Mapping[str, str] = MappingProxyType({})
 EQUALS, LIKE, NOT_EQUALS = "StringEquals", "StringLike", "StringNotEquals"
 
 
-def like(pattern: str, text: str, *, single: bool = False) -> bool:
-    """``*`` stands for any text, and with `single` ``?`` for one character. Linear in the product of both lengths,
-    whatever the pattern: a regular expression of many stars could take for ever."""
+def like(pattern: str, text: str) -> bool:
+    """``*`` stands for any text. At most the product of both lengths in steps, whatever the pattern."""
     at = mark = back = 0
     star = -1
     while mark < len(text):
         if at < len(pattern) and pattern[at] == "*":
             star, back, at = at, mark, at + 1
-        elif at < len(pattern) and (pattern[at] == text[mark] or (single and pattern[at] == "?")):
+        elif at < len(pattern) and pattern[at] == text[mark]:
             at, mark = at + 1, mark + 1
         elif star >= 0:
             back += 1
@@ -30,6 +31,17 @@ def like(pattern: str, text: str, *, single: bool = False) -> bool:
         else:
             return False
     return all(character == "*" for character in pattern[at:])
+
+
+@lru_cache(maxsize=2048)
+def _string_like(pattern: str) -> re.Pattern[str]:
+    """``*`` for any text, ``?`` for one character. Compiled, because values of tags are longer than names; each part between two
+    stars is matched once and never tried again, so that many stars cannot take for ever."""
+    first, *rest = ["".join("." if one == "?" else re.escape(one) for one in part) for part in pattern.split("*")]
+    if not rest:
+        return re.compile(first, re.DOTALL)
+    between = "".join(f"(?>.*?{part})" for part in rest[:-1] if part)
+    return re.compile(f"{first}{between}.*{rest[-1]}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,7 @@ class Condition:
         if value is None:
             return False
         if self.operator == LIKE:
-            return any(like(pattern, value, single=True) for pattern in self.values)
+            return any(_string_like(pattern).fullmatch(value) for pattern in self.values)
         return value in self.values
 
 

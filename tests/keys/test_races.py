@@ -11,6 +11,7 @@ from audit.models import Event
 from base import clock
 from instances import sweeps as instance_sweeps
 from keys import lookup, operations, sweeps
+from keys.key_policies import default_document
 from keys.models import Alias, Key
 from keys.states import State
 from tests import make
@@ -73,6 +74,16 @@ def test_one_name_goes_to_one_key(alice, instance):
     made = race(lambda number: outcome(lambda: operations.create_alias(alice(), keys[number], alias_name="alias/one")))
     assert sorted(made) == ["AliasAlreadyExists", "ok"]
     assert Alias.objects.count() == 1
+
+
+def test_of_two_policies_set_from_one_reading_one_stands(alice, instance):
+    key = make.key(alice, home=instance)
+    seen = [Key.objects.select_related("instance").get(pk=key.pk) for _ in range(2)]
+    texts = [default_document(alice.account.pk) + " " * number for number in range(2)]
+    done = race(lambda number: outcome(lambda: operations.set_key_policy(alice(), seen[number], policy=texts[number])))
+    assert sorted(done) == ["Rejected.StateModifiedFailed", "ok"]
+    assert Key.objects.get(pk=key.pk).policy == texts[done.index("ok")]
+    assert sorted(Event.objects.filter(action="SetKeyPolicy").values_list("outcome", flat=True)) == sorted(done)
 
 
 def test_a_nonce_is_claimed_once(alice):
