@@ -26,8 +26,12 @@ def default_instance(account: str) -> Instance | None:
     return Instance.objects.of(account).filter(is_default=True, released_at=None).first()
 
 
+def arn_of(instance: Instance) -> str:
+    return ids.arn(settings.KMS_REGION, instance.account_id, f"keystore/{instance.pk}")
+
+
 def facts(caller: Caller, instance: Instance, action: str = "") -> Facts:
-    arn = ids.arn(settings.KMS_REGION, instance.account_id, f"keystore/{instance.pk}")
+    arn = arn_of(instance)
     return Facts(instance.pk, instance.name, instance.state_at(caller.at), instance.end_at,
                  states.renew_by(instance.end_at, settings.KMS_BILLING_ZONE),
                  why_not_permitted(caller, action, arn) if action else ())

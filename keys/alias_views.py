@@ -34,7 +34,7 @@ def _alias_or_404(request: HttpRequest, action: str) -> Alias:
 
 def _why_not_repoint(caller: Caller, alias: Alias) -> tuple[Refusal, ...]:
     """What can be said before the target is known."""
-    return (*aliasing.why_not_name(alias.name), *why_not_permitted(caller, "UpdateAlias"))
+    return (*aliasing.why_not_name(alias.name), *why_not_permitted(caller, "UpdateAlias", alias.arn))
 
 
 @require_GET

@@ -64,9 +64,9 @@ def get_kms_instance_quota_infos(caller: Caller, instance: Instance | None = Non
     if resource_type and resource_type not in _READERS:
         raise Refused(Refusal("InvalidParameter", {"name": "ResourceType", "value": resource_type[:64]},
                               reason="unknown_value", who="user"))
-    if denied := why_not_permitted(caller, "GetKmsInstanceQuotaInfos"):
-        raise Refused(*denied)
     instance = instance or lookup.default_instance(caller.account)
+    if denied := why_not_permitted(caller, "GetKmsInstanceQuotaInfos", lookup.arn_of(instance) if instance else ""):
+        raise Refused(*denied)
     if instance is None:
         raise Refused(Refusal("Forbidden.DKMSInstanceNotFound", {"instance": ""}, reason="no_default_instance", who="user"))
     items = [_READERS[name](caller, instance) for name in ([resource_type] if resource_type else _READERS)]

@@ -46,7 +46,7 @@ def test_reads_are_events_too(live_api, action):
     ("DeleteAlias", {}, "MissingParameter", ("", "")),
     ("Encrypt", {"KeyId": "cGxhaW50ZXh0", "Plaintext": "aGk="}, "Forbidden.KeyNotFound", ("", "")),
     ("Encrypt", {"KeyId": "key-none"}, "MissingParameter", ("key", "key-none")),
-    ("GenerateMac", {}, "UnsupportedOperation", ("", "")),
+    ("GetRandomPassword", {}, "UnsupportedOperation", ("", "")),
     ("MakeCoffee", {}, "InvalidAction.NotFound", ("", "")),
     ("ScheduleKeyDeletion", {"KeyId": "OURS", "PendingWindowInDays": "6"}, "InvalidParameter", ("key", "OURS")),
     ("Decrypt", {"CiphertextBlob": "aGk="}, "InvalidParameter", ("", "")),

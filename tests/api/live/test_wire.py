@@ -105,7 +105,7 @@ def test_context_dotted_and_json_are_one_map(live_api, key_id):
      "This action is not supported for attested enclaves: Recipient."),
     ("ScheduleKeyDeletion", {"KeyId": "key-x", "PendingWindowInDays": "7", "DryRun": "True"}, "UnsupportedOperation",
      "This action cannot be tried with DryRun: ScheduleKeyDeletion."),
-    ("GenerateMac", {}, "UnsupportedOperation", "This action is not supported yet: GenerateMac."),
+    ("GetRandomPassword", {}, "UnsupportedOperation", "This action is not supported yet: GetRandomPassword."),
     ("AdvanceEncrypt", {}, "UnsupportedOperation", "This action is not supported: AdvanceEncrypt."),
     ("MakeCoffee", {}, "InvalidAction.NotFound", "The specified action is not found."),
     ("DescribeKey", {"KeyId": "key-x", "Format": "YAML"}, "InvalidParameter.Format",
