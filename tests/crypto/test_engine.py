@@ -39,6 +39,14 @@ def test_the_text_itself_is_encrypted():
     assert engine.provider.decrypt(material, sealed, hashlib.sha256(b"a=b").digest()) == b"SGk="
 
 
+def test_what_opens_but_is_no_text_of_ours_is_a_bad_ciphertext():
+    """Whoever imported the material can seal any bytes under it."""
+    engine = Engine(MemoryProvider())
+    material = engine.generate(AES_256, IDENTITY)
+    with pytest.raises(BadCiphertext):
+        engine.decrypt(material, engine.provider.encrypt(material, b"\xff\xfe", b""), {})
+
+
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: base64.b64encode(raw).decode()))
 def test_whatever_is_no_blob_is_refused_the_same_way(text):
     with pytest.raises(BadCiphertext):

@@ -113,3 +113,25 @@ def test_a_mac_verifies_for_its_message_only(alice, ring, spec, algorithm, messa
     for given_message in (message, other):
         answer = operations.verify_mac(alice(), key, algorithm=algorithm, message=b64(given_message), mac=mac)
         assert answer.value is (given_message == message)
+
+
+@PROPERTY
+@given(spec=names(spec for spec in OFFERED if SIGN_VERIFY in spec.usages), signature=st.binary(max_size=300))
+def test_any_bytes_are_a_wrong_signature_and_never_an_accident(alice, ring, spec, signature):
+    key = ring(spec, SIGN_VERIFY)
+    [algorithm, *_] = [name for name in SIGNINGS if signing_for(SPECS[spec], name)]
+    digest = b64(bytes(SIGNINGS[algorithm].digests[0]))
+    answer = operations.asymmetric_verify(alice(), key, key_version_id=version_of(key), algorithm=algorithm, digest=digest,
+                                          value=b64(signature))
+    assert answer.value is False
+
+
+@PROPERTY
+@given(spec=names(spec for spec in OFFERED if spec.asymmetric and ENCRYPT_DECRYPT in spec.usages),
+       sealed=st.binary(max_size=1200))
+def test_any_bytes_are_a_bad_ciphertext_and_never_an_accident(alice, ring, spec, sealed):
+    key = ring(spec, ENCRYPT_DECRYPT)
+    [algorithm, *_] = [name for name in ENCRYPTIONS if encryption_for(SPECS[spec], name)]
+    call = lambda: operations.asymmetric_decrypt(alice(), key, key_version_id=version_of(key), algorithm=algorithm,  # noqa: E731
+                                                 ciphertext_blob=b64(sealed))
+    assert outcome(call) == "InvalidParameter"

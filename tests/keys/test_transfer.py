@@ -13,6 +13,7 @@ from access.rules import why_not_permitted
 from audit.models import Event
 from base.refusal import Refused
 from keys import operations
+from keys.key_policies import default_document
 from keys.models import Key
 from keys.states import State
 from tests import make
@@ -201,6 +202,24 @@ def test_a_disable_answered_between_reading_and_recording_wins(alice, make_key, 
 
     monkeypatch.setattr(Engine, "encrypt", slow)
     assert outcome(lambda: operations.re_encrypt(alice(), keys["destination"], ciphertext_blob=blob)) == "Rejected.Disabled"
+
+
+def test_another_account_needs_its_own_permission_for_each_half(alice, charlie, make_key):
+    """The source is shared for ReEncryptFrom only: its ciphertext moves to Charlie's key, and not the other way."""
+    from keys import lookup
+
+    shared, own = make_key(), make.key(charlie, home=make.instance(charlie))
+    document = json.loads(default_document(shared.account_id))
+    document["Statement"].append({"Sid": "share", "Effect": "Allow", "Resource": ["*"], "Action": ["kms:ReEncryptFrom"],
+                                  "Principal": {"RAM": [f"acs:ram::{charlie.account.pk}:user/charlie"]}})
+    operations.set_key_policy(alice(), shared, policy=json.dumps(document))
+    blob = blob_of(alice, shared)
+    moved = operations.re_encrypt(charlie(), own, ciphertext_blob=blob)
+    assert (moved.key_id, operations.decrypt(charlie(), ciphertext_blob=moved.ciphertext_blob).plaintext) == (shared.pk, TEXT)
+    foreign = lookup.key_for(charlie(), shared.arn)
+    back = refused(lambda: operations.re_encrypt(charlie(), foreign, ciphertext_blob=moved.ciphertext_blob))
+    assert back.first.code == "Forbidden.KeyNotFound"
+    assert outcome(lambda: operations.export_data_key(charlie(), ciphertext_blob=blob, **EXPORT)) == "Forbidden.KeyNotFound"
 
 
 def test_dry_runs_use_nothing(alice, make_key):
