@@ -80,6 +80,7 @@ class Ciphertexts(RuleBasedStateMachine):
         key = operations.create_key(self.caller(), instance=self.instance, spec=spec, enable_automatic_rotation=days > 0,
                                     rotation_interval=f"{days}d")
         self.blobs[key.pk] = set()
+        self.encrypt(key.pk)
         return key.pk
 
     @rule(target=keys, spec=st.sampled_from(["Aliyun_AES_256", "Aliyun_SM4"]))
@@ -87,6 +88,7 @@ class Ciphertexts(RuleBasedStateMachine):
         key = operations.create_key(self.caller(), instance=self.instance, spec=spec, origin="EXTERNAL")
         self.blobs[key.pk], self.material[key.pk] = set(), material_for(spec)
         self.import_it(key.pk, 0, False)
+        self.encrypt(key.pk)
         return key.pk
 
     @rule(name=keys)
@@ -142,6 +144,15 @@ class Ciphertexts(RuleBasedStateMachine):
     @rule(hours=st.sampled_from([1, 23, 8 * 24]))
     def time_passes(self, hours):
         self.now += timedelta(hours=hours)
+
+    # Chance alone seldom meets the instants that matter, so the clock also jumps to them.
+    @rule(name=keys, ticks=st.booleans())
+    def time_comes_for_a_key(self, name, ticks):
+        key = Key.objects.get(pk=name)
+        dates = (key.next_rotation_at, key.material_expires_at, key.delete_at)
+        self.now = min((date for date in dates if date and date > self.now), default=self.now)
+        if ticks:
+            self.tick()
 
     @rule()
     def tick(self):
