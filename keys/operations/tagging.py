@@ -21,6 +21,7 @@ from audit import recording
 from base import ids
 from base.caller import Caller
 from base.refusal import Refusal, Refused
+from keys import lookup
 from keys.gate import permit, reasons
 from keys.models import Key, KeyTag
 from keys.tags import LENGTH, LIMIT, why_not_tags
@@ -155,7 +156,8 @@ def _resources(caller: Caller, action: str, resource_type: str, resource_ids: Se
     return [found[name] for name in names]
 
 
-def _permit_all(action: str, caller: Caller, keys: Iterable[Key]) -> None:
+def _permit_all(action: str, caller: Caller, keys: Sequence[Key]) -> None:
+    lookup.know_tags(caller, keys)
     if refusals := [refusal for key in keys for refusal in reasons(action, caller, key)]:
         raise Refused(*refusals)
 

@@ -38,6 +38,10 @@ def test_without_any_instance_it_is_refused(charlie):
     assert outcome(lambda: operations.get_kms_instance_quota_infos(charlie())) == "Forbidden.DKMSInstanceNotFound"
 
 
+def test_an_auditor_may_look(carol, instance):
+    assert infos(carol, instance)["key"] == (1000, 0)
+
+
 def test_calls_a_second_are_those_of_this_instance_in_the_last_whole_second(alice, instance, make_key):
     key, other, now = make_key(), make.key(alice, home=make.instance(alice, name="two")), alice().at
     for one, at in ((key, now), (key, now), (other, now), (key, now - timedelta(seconds=1))):

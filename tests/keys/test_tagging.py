@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from access import operations as access
 from audit.models import Event
 from base.refusal import Refused
 from keys import operations
@@ -131,6 +134,18 @@ def test_bob_cannot_but_may_look(bob, make_key):
     assert outcome(lambda: operations.untag_resources(bob(), **batch(key), everything=True)) == "Forbidden.NoPermission"
     assert len(operations.list_resource_tags(bob(), key)) == 1
     assert len(operations.list_tag_resources(bob(), **batch(key)).items) == 1
+
+
+def test_permissions_may_depend_on_the_tags_of_each_key(alice, bob, make_key):
+    """Bob may tag what belongs to his team, and a batch with one other key in it is refused as a whole."""
+    access.attach_policy(make.operator(), bob.user, name="own-team", document=json.dumps({"Version": "1", "Statement": [{
+        "Effect": "Allow", "Action": "kms:TagResources", "Resource": "*",
+        "Condition": {"StringEquals": {"kms:tag/team": "core"}}}]}))
+    core, edge = make_key(tags=(("team", "core"),)), make_key(tags=(("team", "edge"),))
+    bob.user.refresh_from_db()
+    operations.tag_resources(bob(), **many(core), tags=[("a", "")])
+    assert outcome(lambda: operations.tag_resources(bob(), **many(core, edge), tags=[("b", "")])) == "Forbidden.NoPermission"
+    assert "b" not in tags_of(core) | tags_of(edge)
 
 
 def test_the_list_comes_in_pages(alice, make_key):

@@ -20,6 +20,7 @@ from tests.live import ROOT, clean_environment
     ("KMS_API_WORKERS", "0"),
     ("KMS_LOG_LEVEL", "LOUD"),
     ("KMS_HTTPS", "maybe"),
+    ("KMS_RATE_LIMITS", "encrypt=5"),
     ("KMS_BILLING_ZONE", "Mars/Olympus"),
     ("KMS_CLOCK_OFFSET", "+400d"),
     ("DATABASE_URL", "mysql://kms:hunter2@host/kms"),
