@@ -5,7 +5,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
-from access.models import AccessKey, Account, RootKeyCheck, User
+from access.models import AccessKey, Account, RootKeyCheck, User, UserPolicy
 from audit.admin import ReadOnly
 
 # Roles are presets of `access.rules`; Django's groups would be a second, unread answer.
@@ -42,6 +42,13 @@ class AccountAdmin(ReadOnly):
 @admin.register(AccessKey)
 class AccessKeyAdmin(ReadOnly):
     list_display = ("id", "user", "status", "created_at")
+
+
+@admin.register(UserPolicy)
+class UserPolicyAdmin(ReadOnly):
+    """Only `manage.py attach_policy` writes them, because it checks them."""
+
+    list_display = ("user", "name")
 
 
 @admin.register(RootKeyCheck)
