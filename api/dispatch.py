@@ -77,7 +77,7 @@ def _action_name(action: str) -> str:
 
 def _named_key(given: Given) -> tuple[str, str] | None:
     """What a refused request wanted to touch, as far as it looks like the name of a key or alias."""
-    for kind, parameter in (("key", "KeyId"), ("alias", "AliasName")):
+    for kind, parameter in (("key", "KeyId"), ("key", "DestinationKeyId"), ("alias", "AliasName")):
         if _KEY_NAME.fullmatch(given.get(parameter, "")):
             return kind, given[parameter]
     return None

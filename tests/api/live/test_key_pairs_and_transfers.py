@@ -150,6 +150,16 @@ def test_re_encrypt(client, make_key, pair):
     assert refused(client.re_encrypt, models.ReEncryptRequest(**named)).code == "MissingParameter"
 
 
+def test_a_re_encrypt_that_names_no_key_of_the_caller(client, make_key, live_api):
+    (one, _), stranger = make_key(), sdk(live_api, live_api.other)
+    blob = client.encrypt(models.EncryptRequest(key_id=one, plaintext=HELLO)).body.ciphertext_blob
+    home = stranger.get_default_kms_instance().body.default_kms_instance_id
+    theirs = stranger.create_key(models.CreateKeyRequest(dkmsinstance_id=home)).body.key_metadata.key_id
+    for who, key_id in ((stranger, theirs), (stranger, one), (client, "key-none"), (client, theirs)):
+        error = refused(who.re_encrypt, models.ReEncryptRequest(ciphertext_blob=blob, destination_key_id=key_id))
+        assert (error.code, error.status_code) == ("Forbidden.KeyNotFound", 404)
+
+
 def test_data_keys_for_somebody_else(client, make_key, receiver, export):
     key_id, version = make_key()
     made = client.generate_and_export_data_key(models.GenerateAndExportDataKeyRequest(
