@@ -15,9 +15,11 @@ from access.operations import open_access_key
 from audit.models import Event
 from base import clock
 from instances.models import Instance
+from keys import operations as keys
 from keys.models import Key
 from keys.states import State
 from kmsconsole import first_start
+from kmsconsole.schedule import SWEEPS
 from tests import make
 from tests.make import Person
 
@@ -113,15 +115,22 @@ class TestRenewInstance:
             run("renew_instance", instance.pk, "--months", "0")
 
 
+NOTHING_DUE = dict.fromkeys(SWEEPS, 0)
+
+
 class TestSweep:
     def test_it_does_what_is_due_and_counts_it(self, alice: Person, instance: Instance) -> None:
         due, kept = make.due_key(alice, home=instance), make.key(alice, State.PENDING_DELETION, home=instance)
         make.expired_instance(alice)
-        assert run_json("sweep") == {"mark-expired-instances": 1, "destroy-due-keys": 1, "forget-nonces": 0}
+        assert run_json("sweep") == NOTHING_DUE | {"mark-expired-instances": 1, "destroy-due-keys": 1}
         assert Key.objects.get(pk=due.pk).state == State.DESTROYED
         assert Key.objects.get(pk=kept.pk).state == State.PENDING_DELETION
-        assert run_json("sweep") == {"mark-expired-instances": 0, "destroy-due-keys": 0, "forget-nonces": 0}
+        assert run_json("sweep") == NOTHING_DUE
 
     def test_it_tells_people_too(self, db: None) -> None:
-        assert [line.split() for line in run("sweep").splitlines()] == [
-            ["mark-expired-instances", "0"], ["destroy-due-keys", "0"], ["forget-nonces", "0"]]
+        assert [line.split() for line in run("sweep").splitlines()] == [[name, "0"] for name in SWEEPS]
+
+    def test_it_adds_up_uses(self, alice: Person, instance: Instance) -> None:
+        """What one run has seen, the next one adds."""
+        keys.encrypt(alice(), make.key(alice, home=instance), plaintext="aGVsbG8=")
+        assert [run_json("sweep")["gather-uses"] for _ in range(3)] == [0, 1, 0]
