@@ -3,7 +3,10 @@ waits for its first material: otherwise the import, which the owner was promised
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef
+from collections import Counter
+from collections.abc import Sequence
+
+from django.db.models import Count, Exists, OuterRef
 
 from base.caller import Caller
 from base.refusal import Refused
@@ -14,10 +17,19 @@ from keys.models import Key, KeyVersion
 from keys.states import State
 
 
+def used_by(instances: Sequence[Instance]) -> Counter[str]:
+    """Units by id of the instance, in two queries."""
+    versions = KeyVersion.objects.filter(key__instance__in=instances).exclude(key__state=State.DESTROYED)
+    waiting = (Key.objects.filter(instance__in=instances).exclude(state=State.DESTROYED)
+               .exclude(Exists(KeyVersion.objects.filter(key=OuterRef("pk")))))
+    found: Counter[str] = Counter()
+    for rows, name in ((versions, "key__instance"), (waiting, "instance")):
+        found.update(dict(rows.order_by().values_list(name).annotate(n=Count("pk"))))
+    return found
+
+
 def used(instance: Instance) -> int:
-    living = Key.objects.filter(instance=instance).exclude(state=State.DESTROYED)
-    versions = KeyVersion.objects.filter(key__instance=instance).exclude(key__state=State.DESTROYED).count()
-    return versions + living.exclude(Exists(KeyVersion.objects.filter(key=OuterRef("pk")))).count()
+    return used_by([instance])[instance.pk]
 
 
 def home_of(caller: Caller, instance: Instance | None) -> creation.Home:

@@ -22,7 +22,7 @@ from instances.models import Instance
 from keys import creation, forms, lookup, operations, showing
 from keys.aliasing import PREFIX
 from keys.models import Alias, Key
-from keys.operations.lifecycle import home_of
+from keys.quota import home_of
 from keys.states import State
 
 MINE = Q(kind=Key.Kind.CUSTOMER, edition=Key.Edition.V3)

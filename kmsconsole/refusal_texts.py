@@ -159,6 +159,8 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     "InvalidParameter.TagKey": (_("The name of a tag is not allowed"), _("%(name)s cannot be the name of a tag.")),
     "InvalidParameter.TagValue": (_("The value of a tag is not allowed"),
                                   _("The value of %(name)s has characters that are not allowed.")),
+    "not_base64": (_("The value is not Base64"), _("%(name)s must be Base64 without line breaks.")),
+    "out_of_range": (_("The value is out of range"), _("%(name)s may be %(low)s to %(high)s.")),
     "InvalidParameter": (_("A value is not allowed"), _("%(name)s has a value that is not allowed.")),
     "MissingParameter": (_("A value is missing"), _("%(name)s is needed.")),
     # what fits which key, and what fits into it

@@ -21,9 +21,9 @@ from instances.models import Instance
 from instances.rules import Facts
 from instances.rules import why_not as why_not_instance
 from instances.states import State as InstanceState
-from keys import creation, showing
+from keys import creation, quota, showing
 from keys import operations as key_operations
-from keys.models import Key, KeyVersion
+from keys.models import Key
 from keys.states import State
 
 FEW = 10
@@ -64,12 +64,11 @@ class Shown:
 
 
 def shown(caller: Caller, instances: Sequence[Instance]) -> list[Shown]:
-    """Two queries for all lines."""
-    versions = dict(KeyVersion.objects.filter(key__instance__in=instances).exclude(key__state=State.DESTROYED)
-                    .values_list("key__instance").annotate(n=Count("pk")).order_by())
+    """Three queries for all lines."""
+    used = quota.used_by(instances)
     keys = dict(Key.objects.living(caller.at).filter(instance__in=instances).values_list("instance").annotate(n=Count("pk"))
                 .order_by())
-    return [Shown(row, lookup.facts(caller, row), versions.get(row.pk, 0), keys.get(row.pk, 0),
+    return [Shown(row, lookup.facts(caller, row), used[row.pk], keys.get(row.pk, 0),
                   days_between(caller.at, row.end_at)) for row in instances]
 
 

@@ -336,3 +336,20 @@ def test_a_waiting_key_takes_a_unit_of_the_quota_and_its_import_no_further_one(a
     key = operations.create_key(alice(), instance=home, origin="EXTERNAL")
     assert outcome(lambda: operations.create_key(alice(), instance=home)) == "Rejected.LimitExceeded"
     assert bring(alice(), key).state == State.ENABLED
+
+
+def test_a_private_key_that_denies_its_public_half_is_refused(alice, external):
+    """PKCS#8 of an EC key may carry the public point; a foreign one there must not get in."""
+    der, other = (material_for("EC_P256") for _ in range(2))
+    assert slug(lambda: bring(alice(), external("EC_P256"), der[:-64] + other[-64:], PAIR)) == "material_is_no_key_pair"
+
+
+def test_a_pair_is_the_same_however_it_is_encoded(alice, external):
+    """With and without the public point inside, which openssl may leave out."""
+    key, der = external("EC_P256"), material_for("EC_P256")
+    # SEQUENCE { 0, algorithm, OCTET STRING { SEQUENCE { 1, OCTET STRING d, [1] point } } } without [1].
+    inner = b"\x30\x25\x02\x01\x01" + der[der.index(b"\x04\x20"):][:34]
+    bare = b"\x30\x41" + der[3:27] + b"\x04\x27" + inner
+    bring(alice(), key, der, PAIR)
+    operations.delete_key_material(alice(), key)
+    assert bring(alice(), key, bare, PAIR).state == State.ENABLED
