@@ -131,12 +131,21 @@ class _Mention(NamedTuple):
 
 def _mentions(event: Event) -> Iterator[_Mention]:
     detail = json.loads(event.detail)
-    action = FROM if event.action == RE_ENCRYPT else event.action
-    parts = ids.split_arn(event.object_id)
-    account, name = (parts[1], parts[2].removeprefix("key/")) if parts else (event.account, event.object_id)
-    yield _Mention(event, account, name, action, str(detail.get("version", "")))
-    if event.action == RE_ENCRYPT and detail.get("destination"):
-        yield _Mention(event, event.account, str(detail["destination"]), TO, str(detail.get("destination_version", "")))
+    version = str(detail.get("version", ""))
+    if event.action != RE_ENCRYPT:
+        yield _mention(event, event.object_id, event.action, version)
+        return
+    # Refused before its source was known, a ReEncrypt is about its destination.
+    destination = str(detail.get("destination", event.object_id))
+    if event.outcome == OK or destination != event.object_id:
+        yield _mention(event, event.object_id, FROM, version)
+    yield _mention(event, destination, TO, str(detail.get("destination_version", "")))
+
+
+def _mention(event: Event, text: str, action: str, version_id: str) -> _Mention:
+    parts = ids.split_arn(text)
+    account, name = (parts[1], parts[2].removeprefix("key/")) if parts else (event.account, text)
+    return _Mention(event, account, name, action, version_id)
 
 
 def _resolved(rows: list[Event]) -> Iterator[tuple[Use, datetime]]:

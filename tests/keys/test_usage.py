@@ -136,6 +136,31 @@ def test_both_keys_of_a_re_encryption_are_used(alice, make_key):
         gather(alice)
 
 
+def test_a_re_encryption_without_a_source_is_a_use_of_its_destination(alice, make_key):
+    from api.dispatch import perform
+    from audit import recording
+    from base.refusal import Refusal
+
+    key = make_key()
+    with pytest.raises(Refused):
+        perform(alice(), "ReEncrypt", "2016-01-20", {"DestinationKeyId": key.pk, "CiphertextBlob": "AAAA"})
+    missing = Refused(Refusal("MissingParameter", {"name": "CiphertextBlob"}))
+    recording.refusal(alice(), "ReEncrypt", ("key", key.pk), missing)
+    assert {(one.action, one.outcome, one.count) for one in usage_of(key).callers} == {
+        ("ReEncryptTo", "InvalidParameter", 1), ("ReEncryptTo", "MissingParameter", 1)}
+
+
+def test_within_one_key_a_re_encryption_uses_it_twice(alice, make_key):
+    key = make_key()
+    blob = operations.encrypt(alice(), key, plaintext=TEXT).ciphertext_blob
+    operations.re_encrypt(alice(), key, ciphertext_blob=blob)
+    for _ in range(2):
+        assert {(one.action, one.count) for one in usage_of(key).callers} == {
+            ("Encrypt", 1), ("ReEncryptFrom", 1), ("ReEncryptTo", 1)}
+        assert [issued.ciphertexts for issued in usage_of(key).versions.values()] == [2]
+        gather(alice)
+
+
 def test_days_are_apart(alice, make_key):
     key, now = make_key(), alice().at
     encrypt(alice, key, at=now + timedelta(days=1))
