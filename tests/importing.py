@@ -56,6 +56,11 @@ def material_for(spec: str) -> bytes:
     return os.urandom({"Aliyun_SM4": 16, "HMAC_SHA_224": 28, "HMAC_SHA_384": 48, "HMAC_SHA_512": 64}.get(spec, 32))
 
 
+def algorithm_for(spec: str) -> str:
+    """The wrapping algorithm a user would take for material of `spec`."""
+    return PAIR if spec.startswith(("RSA", "EC", "X_EC")) else OAEP_256
+
+
 def parcel(caller: Caller, key: Key, material: bytes = RAW, algorithm: str = OAEP_256) -> dict[str, str]:
     """What ImportKeyMaterial takes: token and wrapped material of one download."""
     made = operations.get_parameters_for_import(caller, key, wrapping_key_spec="RSA_2048", wrapping_algorithm=algorithm)

@@ -135,14 +135,13 @@ def in_state(who: Person, state: State, home: Instance, build: Callable[..., Key
     alias, the alias of another key, what an import takes)."""
     place = expired_instance(who) if state is State.UNAVAILABLE else home
     made = who(at=place.created_at)
-    empty = state is State.PENDING_IMPORT
-    external = empty or operation in states.IMPORT
+    external = state is State.PENDING_IMPORT or operation in states.IMPORT
     spec, usage = suited(operation)
     subject = keys.create_key(made, instance=place, spec=spec, usage=usage, origin="EXTERNAL" if external else "")
-    parcel = importing.parcel(made, subject) if operation in states.IMPORT else {}
-    if parcel and not empty:
+    parcel = importing.parcel(made, subject, importing.material_for(spec), importing.algorithm_for(spec)) if external else {}
+    if parcel:
         keys.import_key_material(made, subject, **parcel)
-    blob = "" if empty else sealed_by(made, subject)
+    blob = sealed_by(made, subject)
     keys.create_alias(made, subject, alias_name="alias/own")
     other = build()
     keys.create_alias(who(), other, alias_name="alias/other")
@@ -152,6 +151,9 @@ def in_state(who: Person, state: State, home: Instance, build: Callable[..., Key
         keys.disable_key(who(), subject)
     elif state is State.PENDING_DELETION:
         keys.schedule_key_deletion(who(), subject, window_days=7)
+    elif state is State.PENDING_IMPORT:
+        # With the material gone again there is ciphertext to ask for, and a version to describe.
+        keys.delete_key_material(who(), subject)
     return subject, at
 
 

@@ -14,11 +14,3 @@ def state_table() -> list[tuple[str, str, str]]:
     with (REFERENCE / "state_table.csv").open(encoding="utf-8", newline="") as source:
         return [(row["operation"], state, code or OK)
                 for row in csv.DictReader(source) for state, code in row.items() if state != "operation"]
-
-
-# Cells that no caller can reach by call alone; `tests/keys/test_state_table.py` says why, and tries them in another way.
-UNREACHABLE = {
-    ("DescribeKeyVersion", "PendingImport"): "Forbidden.KeyVersionNotFound",
-    ("Decrypt", "PendingImport"): "InvalidParameter",
-    ("ExportDataKey", "PendingImport"): "InvalidParameter",
-}

@@ -279,3 +279,9 @@ def test_the_public_key_can_be_read_while_the_key_rests(alice, make_key):
         assert outcome(lambda key=key: operations.get_public_key(alice(), key, key_version_id=version_of(key))) == "ok"
     key = make.key(alice, State.UNAVAILABLE, spec="EC_P256")
     assert outcome(lambda: operations.get_public_key(alice(), key, key_version_id=version_of(key))) == "ok"
+
+
+def test_a_key_that_never_had_material_waits_for_it(alice, make_key):
+    key = make_key(State.PENDING_IMPORT, spec="EC_P256")
+    assert outcome(lambda: signed(alice, key)) == "Rejected.PendingImport"
+    assert outcome(lambda: operations.get_public_key(alice(), key, key_version_id=version_of(key))) == "Rejected.PendingImport"
