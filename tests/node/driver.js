@@ -32,6 +32,12 @@ function openApi(config) {
   };
 }
 
+// {from: [step, field, ...]} among the parameters stands for what an earlier step was answered.
+function filled(parameters, results) {
+  const value = (one) => (Array.isArray(one?.from) ? one.from.slice(1).reduce((at, name) => at[name], results[one.from[0]].body) : one);
+  return Object.fromEntries(Object.entries(parameters).map(([name, one]) => [name, value(one)]));
+}
+
 async function main() {
   let text = '';
   for await (const chunk of process.stdin) text += chunk;
@@ -41,7 +47,7 @@ async function main() {
   const results = [];
   for (const step of steps) {
     try {
-      results.push({ body: await clients[step.sdk](step) });
+      results.push({ body: await clients[step.sdk]({ ...step, parameters: filled(step.parameters, results) }) });
     } catch (error) {
       const { code, data, message } = error;
       results.push({ error: { code: code ?? 'none', data, message } });

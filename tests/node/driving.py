@@ -31,7 +31,8 @@ def install() -> None:
 
 @dataclass(frozen=True)
 class Step:
-    """sdk: ``kms`` for `@alicloud/kms20160120`, ``openapi`` for `@alicloud/openapi-client`."""
+    """sdk: ``kms`` for `@alicloud/kms20160120`, ``openapi`` for `@alicloud/openapi-client`. A parameter may be
+    ``{"from": [number, "Field", ...]}``: what the step of that number was answered."""
 
     sdk: str
     action: str
