@@ -26,6 +26,7 @@ _MAKERS: dict[str, Any] = {
 }
 _KEM_LENGTH = {"X_ML_KEM_768": 1088, "X_ML_KEM_1024": 1568}
 _IV = 12
+_LONGEST = 8192  # PKCS#8 of ML-DSA-87 with seed and expanded key has about 5,000 bytes
 
 
 def generate(spec: Spec) -> bytes:
@@ -67,6 +68,9 @@ def load_private(private: bytes) -> Any:
 
 def checked_private(spec: Spec, private: bytes) -> bytes:
     """A foreign private key, fully validated against `spec`, in our own encoding. Raises Unsupported, saying nothing of it."""
+    # Validation tests primes, and its time grows with the fourth power of their length: nothing long gets that far.
+    if len(private) > (spec.bits // 8 * 5 + 400 if spec.family == "RSA" else _LONGEST):
+        raise Unsupported(spec.name)
     try:
         key: Any = serialization.load_der_private_key(private, None)
         fits = (isinstance(key, rsa.RSAPrivateKey) and spec.family == "RSA" and key.key_size == spec.bits
