@@ -17,7 +17,7 @@ from keys.models import Key
 # HTML wants the script subtag; without it Han characters get another language's shapes.
 HTML_LANG = {"zh-hans": "zh-Hans"}
 THEMES = ("light", "dark")
-ROLES = {
+ROLES: dict[str, Any] = {
     Role.ADMINISTRATOR: pgettext_lazy("role", "Administrator"),
     Role.KEY_USER: pgettext_lazy("role", "Key user"),
     Role.AUDITOR: pgettext_lazy("role", "Auditor"),

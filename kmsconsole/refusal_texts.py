@@ -13,6 +13,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from access import dates
@@ -29,6 +30,12 @@ class Told:
     way: str = ""
     url: str = ""
     command: str = ""
+
+    @property
+    def full(self) -> str:
+        """The sentence and who can lift it; Chinese and Japanese sentences stand without a space between them."""
+        gap = "" if get_language() in ("ja", "zh-hans") else " "
+        return gap.join(part for part in (self.sentence, self.who) if part)
 
 
 TEXTS: dict[str, tuple[Words, Words]] = {
@@ -57,7 +64,6 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     "Rejected.PendingImport": (_("The key has no material yet"), _("It waits for the import of key material.")),
     "Rejected.Unavailable": (_("The key is unavailable"), _("Its instance gives no service now.")),
     "Rejected.Enabled": (_("The key is enabled"), _("This needs another state of the key.")),
-    "Rejected.Destroyed": (_("The key is destroyed"), _("Its material is gone. Nobody can bring it back.")),
     "nothing_to_cancel": (_("No deletion is scheduled"), _("There is nothing to cancel.")),
     "already_scheduled": (_("A deletion is scheduled already"),
                           _("The key will be destroyed on %(delete_at)s. To change the date, cancel and schedule again.")),
@@ -92,6 +98,10 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     "alias_reserved": (_("This prefix is reserved"), _("Names that begin with acs belong to service keys.")),
     "AliasAlreadyExists": (_("The alias is taken"),
                            _("%(alias)s points at a key already. Choose another name, or point it at this key.")),
+    "not_base64": (_("The data is not Base64"), _("%(name)s must be Base64 text.")),
+    "plaintext_size": (_("The data is too long"), _("A key encrypts up to 6,144 bytes. For more, use a data key.")),
+    "data_key_size": (_("The data key has a wrong length"), _("Ask for 1 to 1,024 bytes.")),
+    "bad_ciphertext": (_("The ciphertext cannot be decrypted"), _("It was changed, cut off, or encrypted with another context.")),
     "too_long": (_("The text is too long"), _("%(name)s may have %(limit)s characters.")),
     "unknown_value": (_("The value is unknown"), _("%(name)s does not know %(value)s.")),
     "unknown_filter": (_("The filter is unknown"), _("Clear the filter and choose again.")),

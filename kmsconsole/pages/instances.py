@@ -19,7 +19,6 @@ from base.refusal import Refusal, Refused
 from instances import lookup, operations
 from instances.models import Instance
 from instances.rules import Facts
-from instances.rules import why_not as why_not_instance
 from instances.states import State as InstanceState
 from keys import creation, showing
 from keys import operations as key_operations
@@ -94,8 +93,7 @@ def detail(request: HttpRequest, instance_id: str) -> HttpResponse:
     found = key_operations.list_keys(caller, filters={"DKMSInstanceId": [instance.pk]}, page_size=FEW)
     return page(request, "instances/detail.html", one=one, instance=instance, facts=one.facts, found=found,
                 rows=showing.rows(caller, found.items), pending=_pending(caller, instance), term=_term(caller, one),
-                renew_days=days_between(caller.at, one.facts.renew_by), why_not_create=_why_not_create(caller, one),
-                why_not_renew=why_not_instance("RenewInstance", lookup.facts(caller, instance, "RenewInstance")))
+                renew_days=days_between(caller.at, one.facts.renew_by), why_not_create=_why_not_create(caller, one))
 
 
 def _pending(caller: Caller, instance: Instance) -> int:
