@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from access import dates
-from access.pages import ActionForm, caller_of, done, page, whole_number
+from access.pages import ActionForm, caller_of, done, page, posted, whole_number
 from keys import forms, gate, operations, showing
 from keys.aliasing import PREFIX
 from keys.models import Alias, Key
@@ -42,7 +42,7 @@ def _show(request: HttpRequest, template: str, action: str, key: Key, form: Acti
 @require_http_methods(["GET", "POST"])
 def enable(request: HttpRequest, key_id: str) -> HttpResponse:
     key = key_or_404(request, key_id, "EnableKey")
-    form = forms.Change(request.POST or None)
+    form = forms.Change(posted(request))
     if form.is_valid():
         with form.catching(caller_of(request), "EnableKey"):
             operations.enable_key(caller_of(request), key, revision=form.cleaned_data["revision"])
@@ -53,7 +53,7 @@ def enable(request: HttpRequest, key_id: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def disable(request: HttpRequest, key_id: str) -> HttpResponse:
     key = key_or_404(request, key_id, "DisableKey")
-    form = forms.Change(request.POST or None)
+    form = forms.Change(posted(request))
     if form.is_valid():
         with form.catching(caller_of(request), "DisableKey"):
             operations.disable_key(caller_of(request), key, revision=form.cleaned_data["revision"])
@@ -64,7 +64,7 @@ def disable(request: HttpRequest, key_id: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def describe(request: HttpRequest, key_id: str) -> HttpResponse:
     key = key_or_404(request, key_id, "UpdateKeyDescription")
-    form = forms.Description(request.POST or None, initial={"description": key.description})
+    form = forms.Description(posted(request), initial={"description": key.description})
     if form.is_valid():
         with form.catching(caller_of(request), "UpdateKeyDescription"):
             operations.update_key_description(caller_of(request), key, description=form.cleaned_data["description"],
@@ -79,7 +79,7 @@ def schedule_deletion(request: HttpRequest, key_id: str) -> HttpResponse:
     key = key_or_404(request, key_id, "ScheduleKeyDeletion")
     aliases = alias_names(key)
     names = [name.removeprefix(PREFIX) for name in aliases]
-    form = forms.ScheduleDeletion(request.POST or None, names=[*names, *aliases, key.pk])
+    form = forms.ScheduleDeletion(posted(request), names=[*names, *aliases, key.pk])
     if form.is_valid():
         with form.catching(caller_of(request), "ScheduleKeyDeletion"):
             operations.schedule_key_deletion(caller, key, window_days=form.cleaned_data["days"],
@@ -96,7 +96,7 @@ def schedule_deletion(request: HttpRequest, key_id: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def cancel_deletion(request: HttpRequest, key_id: str) -> HttpResponse:
     key = key_or_404(request, key_id, "CancelKeyDeletion")
-    form = forms.Change(request.POST or None)
+    form = forms.Change(posted(request))
     if form.is_valid():
         with form.catching(caller_of(request), "CancelKeyDeletion"):
             operations.cancel_key_deletion(caller_of(request), key, revision=form.cleaned_data["revision"])

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from access import pages
-from access.pages import caller_of, done, page
+from access.pages import caller_of, done, page, posted
 from access.rules import why_not_permitted
 from audit import recording
 from base.caller import Caller
@@ -54,7 +54,7 @@ def alias_list(request: HttpRequest) -> HttpResponse:
 def create(request: HttpRequest, key_id: str) -> HttpResponse:
     caller = caller_of(request)
     key = key_or_404(request, key_id, "CreateAlias")
-    form = forms.AliasName(request.POST or None)
+    form = forms.AliasName(posted(request))
     if form.is_valid():
         with form.catching(caller, "CreateAlias"):
             alias = operations.create_alias(caller, key, alias_name=form.cleaned_data["alias"])
@@ -68,7 +68,7 @@ def create(request: HttpRequest, key_id: str) -> HttpResponse:
 def delete(request: HttpRequest) -> HttpResponse:
     caller = caller_of(request)
     alias = _alias_or_404(request, "DeleteAlias")
-    form = forms.Change(request.POST or None)
+    form = forms.Change(posted(request))
     if form.is_valid():
         with form.catching(caller, "DeleteAlias"):
             operations.delete_alias(caller, alias_name=alias.name)
@@ -82,7 +82,7 @@ def repoint(request: HttpRequest) -> HttpResponse:
     """The target decides: whether the reader may is asked of the key that is typed, in the operation."""
     caller = caller_of(request)
     alias = _alias_or_404(request, "UpdateAlias")
-    form = forms.AliasTarget(request.POST or None)
+    form = forms.AliasTarget(posted(request))
     if form.is_valid():
         with form.catching(caller, "UpdateAlias"):
             target = lookup.key_for_id(caller, form.cleaned_data["key"])

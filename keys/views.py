@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from access import pages
-from access.pages import caller_of, done, page
+from access.pages import caller_of, done, page, posted
 from access.rules import why_not_permitted
 from audit import recording
 from base.caller import Caller
@@ -116,7 +116,7 @@ def new(request: HttpRequest) -> HttpResponse:
     homes = list(Instance.objects.of(caller.account).filter(released_at=None))
     wanted = request.GET.get("instance", "")
     preset = next((home.pk for home in homes if home.pk == wanted), next((home.pk for home in homes if home.is_default), ""))
-    form = forms.CreateKey(request.POST or None, initial={"instance": preset})
+    form = forms.CreateKey(posted(request), initial={"instance": preset})
     if form.is_valid():
         with form.catching(caller, "CreateKey"):
             home = instance_lookup.instance_for(caller, form.cleaned_data["instance"])

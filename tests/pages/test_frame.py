@@ -22,7 +22,8 @@ PAIRS += [("ink-2", f"{tone}-soft") for tone in ("warn", "bad", "pend", "info", 
 EDGES = [("ctl", "bg"), ("ctl", "surface"), ("focus", "bg"), ("focus", "surface")]
 
 
-@pytest.mark.parametrize(("language", "tag", "word"), [("en", "en", "Overview"), ("ja", "ja", "概要"), ("zh-hans", "zh-Hans", "概览")])
+@pytest.mark.parametrize(("language", "tag", "word"), [
+    ("en", "en", "Overview"), ("ja", "ja", "概要"), ("zh-hans", "zh-Hans", "概览")])
 def test_the_page_is_in_the_readers_language(alices, alice, language, tag, word):
     answer = alices.post("/preferences/language/", {"language": language, "next": "/keys/?q=x"})
     assert (answer.status_code, answer["Location"]) == (303, "/keys/?q=x")
