@@ -37,11 +37,11 @@
     toast(document.body.dataset.copied);
   }
 
-  // Typed confirmation: the button is inert until the name stands there. The server checks it again.
+  // Typed confirmation: the button is inert until one of the names stands there. The server checks it again.
   function arm(root) {
     all("[data-must]", root).forEach(field => {
       const button = document.getElementById(field.dataset.arms);
-      const set = () => { button.disabled = field.value.trim() !== field.dataset.must; };
+      const names = field.dataset.must.split(" "), set = () => { button.disabled = !names.includes(field.value.trim()); };
       field.addEventListener("input", set);
       set();
     });
