@@ -49,8 +49,8 @@ def _needs(caller: Caller, lines: list[Shown], due: list[Key]) -> list[dict[str,
     """At most seven dated facts by their date."""
     soon = caller.at + timedelta(days=SOON_DAYS)
     needs: list[dict[str, Any]] = [
-        {"kind": "expired" if line.expired else "expiring", "late": line.facts.renew_by <= caller.at, "instance": line.instance, "keys": line.keys,
-         "at": line.facts.renew_by if line.expired else line.instance.end_at}
+        {"kind": "expired" if line.expired else "expiring", "instance": line.instance, "keys": line.keys,
+         "late": line.facts.renew_by <= caller.at, "at": line.facts.renew_by if line.expired else line.instance.end_at}
         for line in lines if line.expired or line.instance.end_at <= soon]
     needs += [{"kind": "pending", "row": row, "key": row.key, "at": row.key.destroyed_from()}
               for row in showing.rows(caller, due)]
