@@ -11,7 +11,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from access import dates
 from access.pages import ActionForm, caller_of, done, page, posted, whole_number
@@ -39,7 +39,7 @@ def _show(request: HttpRequest, template: str, action: str, key: Key, form: Acti
                 name=showing.name_of(key, alias_names(key)), back=key_url(key), **more)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def enable(request: HttpRequest, key_id: str) -> HttpResponse:
     key = key_or_404(request, key_id, "EnableKey")
     form = forms.Change(posted(request))
@@ -50,7 +50,7 @@ def enable(request: HttpRequest, key_id: str) -> HttpResponse:
     return _show(request, "keys/enable.html", "EnableKey", key, form)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def disable(request: HttpRequest, key_id: str) -> HttpResponse:
     key = key_or_404(request, key_id, "DisableKey")
     form = forms.Change(posted(request))
@@ -61,7 +61,7 @@ def disable(request: HttpRequest, key_id: str) -> HttpResponse:
     return _show(request, "keys/disable.html", "DisableKey", key, form)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def describe(request: HttpRequest, key_id: str) -> HttpResponse:
     key = key_or_404(request, key_id, "UpdateKeyDescription")
     form = forms.Description(posted(request), initial={"description": key.description})
@@ -73,7 +73,7 @@ def describe(request: HttpRequest, key_id: str) -> HttpResponse:
     return _show(request, "keys/describe.html", "UpdateKeyDescription", key, form)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def schedule_deletion(request: HttpRequest, key_id: str) -> HttpResponse:
     caller = caller_of(request)
     key = key_or_404(request, key_id, "ScheduleKeyDeletion")
@@ -93,7 +93,7 @@ def schedule_deletion(request: HttpRequest, key_id: str) -> HttpResponse:
                  must=" ".join([*names, *aliases, key.pk]), cares=showing.cares(key.state_at(caller.at), len(aliases)))
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def cancel_deletion(request: HttpRequest, key_id: str) -> HttpResponse:
     key = key_or_404(request, key_id, "CancelKeyDeletion")
     form = forms.Change(posted(request))
@@ -105,7 +105,7 @@ def cancel_deletion(request: HttpRequest, key_id: str) -> HttpResponse:
     return _show(request, "keys/cancel_deletion.html", "CancelKeyDeletion", key, form)
 
 
-@require_GET
+@require_safe
 def why(request: HttpRequest, key_id: str) -> HttpResponse:
     """Why can't I manage this key? Every reason against changing it."""
     key = key_or_404(request, key_id, "DescribeKey")

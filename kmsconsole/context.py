@@ -36,7 +36,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "now": clock.now(),
     }
     caller = getattr(request, "caller", None)
-    if caller is not None and not request.htmx:  # type: ignore[attr-defined]
+    # htmx asks for fragments, and for the whole page when the reader goes back.
+    whole = not request.htmx or request.htmx.history_restore_request  # type: ignore[attr-defined]
+    if caller is not None and whole:
         account = request.user.account  # type: ignore[union-attr]
         shown |= {
             "now": caller.at,

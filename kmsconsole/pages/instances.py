@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from access import pages
 from access.dates import days_between
@@ -72,7 +72,7 @@ def shown(caller: Caller, instances: Sequence[Instance]) -> list[Shown]:
                   days_between(caller.at, row.end_at)) for row in instances]
 
 
-@require_GET
+@require_safe
 def instance_list(request: HttpRequest) -> HttpResponse:
     caller = caller_of(request)
     found = operations.list_kms_instances(caller, page_number=pages.whole_number(request.GET.get("page", ""), 1),
@@ -80,7 +80,7 @@ def instance_list(request: HttpRequest) -> HttpResponse:
     return page(request, "instances/list.html", found=found, rows=shown(caller, found.items))
 
 
-@require_GET
+@require_safe
 def detail(request: HttpRequest, instance_id: str) -> HttpResponse:
     caller = caller_of(request)
     try:

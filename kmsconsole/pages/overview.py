@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from access.models import Role
 from access.pages import caller_of, page
@@ -29,7 +29,7 @@ QUIET = ("Describe", "List", "Get", "Encrypt", "Decrypt", "GenerateDataKey")
 MAY_SEE_EVENTS = (Role.ADMINISTRATOR, Role.AUDITOR)
 
 
-@require_GET
+@require_safe
 def overview(request: HttpRequest) -> HttpResponse:
     caller = caller_of(request)
     instances = list(Instance.objects.of(caller.account).filter(released_at=None))

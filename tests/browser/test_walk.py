@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -73,6 +74,9 @@ def test_walk(open_browser, live_api):
     expect(page.locator(".toast")).to_have_text("Deletion cancelled. The key is enabled again.")
 
     page.goto(f"{live_api.console_url}/keys/")
+    page.get_by_role("searchbox").fill("nothing")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("#list")).to_contain_text("No key matches")
     page.get_by_role("searchbox").fill("shop/")
     page.get_by_role("button", name="Search").click()
     expect(page).to_have_url(f"{live_api.console_url}/keys/?q=shop%2F&instance=&state=")
@@ -81,11 +85,15 @@ def test_walk(open_browser, live_api):
     expect(page.locator("#list .menu")).to_contain_text("Schedule deletion")
     page.keyboard.press("Escape")
     expect(page.locator("#list summary")).to_be_focused()
+    page.go_back()
+    expect(page.get_by_role("searchbox")).to_have_value("nothing")
+    expect(page.locator(".side .n").first).to_have_text(re.compile(r"\d+"))
 
     page.goto(f"{live_api.console_url}/keys/{key}/")
     page.locator(".head .copy").click()
     expect(page.locator(".toast")).to_have_text("Copied")
-    page.get_by_role("button", name="Change theme").click()
+    with page.expect_response("**/preferences/theme/"):
+        page.get_by_role("button", name="Change theme").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     page.reload()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
@@ -148,6 +156,17 @@ def test_a_stale_dialog_shows_its_reason_without_leaving(open_browser, live_api,
     page.keyboard.press("Escape")
     expect(page.locator("dialog#modal")).not_to_be_visible()
     page.go_back()
+
+
+def test_a_session_that_has_ended_leads_to_the_login_page(open_browser, live_api, watch):
+    watch.allowed = ("401",)
+    page = open_browser()
+    log_in(page, live_api)
+    key = create_key(page)
+    page.context.clear_cookies()
+    page.get_by_role("link", name="Disable", exact=True).first.click()
+    expect(page.locator("#id_password")).to_be_visible()
+    assert page.url == f"{live_api.console_url}/login/?next=/keys/{key}/"
 
 
 def test_everything_works_without_javascript(browser, live_api):

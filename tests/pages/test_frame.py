@@ -51,6 +51,11 @@ def test_preferences_lead_to_no_other_site(client, db):
     assert client.get("/preferences/theme/").status_code == 405
 
 
+def test_a_page_answers_head(alices, make_key):
+    for address in ("/", "/keys/", f"/keys/{make_key().pk}/", "/keys/new/", "/instances/", "/aliases/"):
+        assert alices.head(address).status_code == 200
+
+
 def test_dates_are_in_the_readers_zone(alices, make_key, words):
     key = make_key()
     alices.cookies["zone"] = "Asia/Tokyo"
@@ -70,6 +75,12 @@ def test_demo_data_is_marked(alices, account, words):
     account.demo_at = clock.now()
     account.save()
     assert "Demo data" in words(alices.get("/"))
+
+
+def test_going_back_brings_the_whole_frame(alices, make_key):
+    make_key()
+    headers = {"HX-Request": "true", "HX-History-Restore-Request": "true"}
+    assert '<span class="n">1</span>' in alices.get("/keys/", headers=headers).content.decode()
 
 
 def test_a_missing_page_says_so(alices, client, words):
