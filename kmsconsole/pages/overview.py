@@ -24,8 +24,8 @@ from kmsconsole.pages.instances import SOON_DAYS, Shown, shown
 
 MOST = 7
 RECENT, LOOKED_AT = 8, 5000
-# Reads and calls with keys would bury what somebody decided.
-QUIET = ("Describe", "List", "Get", "Encrypt", "Decrypt", "GenerateDataKey")
+# Reads, logins and calls with keys would bury what somebody decided.
+QUIET = ("Describe", "List", "Get", "Encrypt", "Decrypt", "GenerateDataKey", "ConsoleSign")
 MAY_SEE_EVENTS = (Role.ADMINISTRATOR, Role.AUDITOR)
 
 
