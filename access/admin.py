@@ -1,5 +1,6 @@
 from typing import Any
 
+from allauth.account.admin import EmailAddress
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
@@ -10,6 +11,8 @@ from audit.admin import ReadOnly
 
 # Roles are presets of `access.rules`; Django's groups would be a second, unread answer.
 admin.site.unregister(Group)
+# People log in by name; nothing sends mail to these addresses.
+admin.site.unregister(EmailAddress)
 
 
 @admin.register(User)

@@ -11,7 +11,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render, resolve_url
 
 from audit import recording
@@ -52,6 +52,11 @@ class ActionForm(forms.Form):
 def caller_of(request: HttpRequest) -> Caller:
     """The logged-in person; `kmsconsole.middleware.caller` put it there."""
     return request.caller  # type: ignore[attr-defined, no-any-return]
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """What binds a form. An empty POST is a try as well, not a visit."""
+    return request.POST if request.method == "POST" else None
 
 
 def status_of(refusals: Iterable[Refusal]) -> int:

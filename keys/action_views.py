@@ -11,10 +11,10 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from access import dates
-from access.pages import ActionForm, caller_of, done, page, whole_number
+from access.pages import ActionForm, caller_of, done, page, posted, whole_number
 from keys import forms, gate, operations, showing
 from keys.aliasing import PREFIX
 from keys.models import Alias, Key
@@ -39,10 +39,10 @@ def _show(request: HttpRequest, template: str, action: str, key: Key, form: Acti
                 name=showing.name_of(key, alias_names(key)), back=key_url(key), **more)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def enable(request: HttpRequest, key_id: str) -> HttpResponse:
     key = key_or_404(request, key_id, "EnableKey")
-    form = forms.Change(request.POST or None)
+    form = forms.Change(posted(request))
     if form.is_valid():
         with form.catching(caller_of(request), "EnableKey"):
             operations.enable_key(caller_of(request), key, revision=form.cleaned_data["revision"])
@@ -50,10 +50,10 @@ def enable(request: HttpRequest, key_id: str) -> HttpResponse:
     return _show(request, "keys/enable.html", "EnableKey", key, form)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def disable(request: HttpRequest, key_id: str) -> HttpResponse:
     key = key_or_404(request, key_id, "DisableKey")
-    form = forms.Change(request.POST or None)
+    form = forms.Change(posted(request))
     if form.is_valid():
         with form.catching(caller_of(request), "DisableKey"):
             operations.disable_key(caller_of(request), key, revision=form.cleaned_data["revision"])
@@ -61,10 +61,10 @@ def disable(request: HttpRequest, key_id: str) -> HttpResponse:
     return _show(request, "keys/disable.html", "DisableKey", key, form)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def describe(request: HttpRequest, key_id: str) -> HttpResponse:
     key = key_or_404(request, key_id, "UpdateKeyDescription")
-    form = forms.Description(request.POST or None, initial={"description": key.description})
+    form = forms.Description(posted(request), initial={"description": key.description})
     if form.is_valid():
         with form.catching(caller_of(request), "UpdateKeyDescription"):
             operations.update_key_description(caller_of(request), key, description=form.cleaned_data["description"],
@@ -73,13 +73,13 @@ def describe(request: HttpRequest, key_id: str) -> HttpResponse:
     return _show(request, "keys/describe.html", "UpdateKeyDescription", key, form)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def schedule_deletion(request: HttpRequest, key_id: str) -> HttpResponse:
     caller = caller_of(request)
     key = key_or_404(request, key_id, "ScheduleKeyDeletion")
     aliases = alias_names(key)
     names = [name.removeprefix(PREFIX) for name in aliases]
-    form = forms.ScheduleDeletion(request.POST or None, names=[*names, *aliases, key.pk])
+    form = forms.ScheduleDeletion(posted(request), names=[*names, *aliases, key.pk])
     if form.is_valid():
         with form.catching(caller_of(request), "ScheduleKeyDeletion"):
             operations.schedule_key_deletion(caller, key, window_days=form.cleaned_data["days"],
@@ -93,10 +93,10 @@ def schedule_deletion(request: HttpRequest, key_id: str) -> HttpResponse:
                  must=" ".join([*names, *aliases, key.pk]), cares=showing.cares(key.state_at(caller.at), len(aliases)))
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def cancel_deletion(request: HttpRequest, key_id: str) -> HttpResponse:
     key = key_or_404(request, key_id, "CancelKeyDeletion")
-    form = forms.Change(request.POST or None)
+    form = forms.Change(posted(request))
     if form.is_valid():
         with form.catching(caller_of(request), "CancelKeyDeletion"):
             operations.cancel_key_deletion(caller_of(request), key, revision=form.cleaned_data["revision"])
@@ -105,7 +105,7 @@ def cancel_deletion(request: HttpRequest, key_id: str) -> HttpResponse:
     return _show(request, "keys/cancel_deletion.html", "CancelKeyDeletion", key, form)
 
 
-@require_GET
+@require_safe
 def why(request: HttpRequest, key_id: str) -> HttpResponse:
     """Why can't I manage this key? Every reason against changing it."""
     key = key_or_404(request, key_id, "DescribeKey")

@@ -8,10 +8,10 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from access import pages
-from access.pages import caller_of, done, page
+from access.pages import caller_of, done, page, posted
 from access.rules import why_not_permitted
 from audit import recording
 from base.caller import Caller
@@ -37,7 +37,7 @@ def _why_not_repoint(caller: Caller, alias: Alias) -> tuple[Refusal, ...]:
     return (*aliasing.why_not_name(alias.name), *why_not_permitted(caller, "UpdateAlias", alias.arn))
 
 
-@require_GET
+@require_safe
 def alias_list(request: HttpRequest) -> HttpResponse:
     caller, asked = caller_of(request), request.GET
     text = asked.get("q", "")[:300].strip().removeprefix(PREFIX)
@@ -51,11 +51,11 @@ def alias_list(request: HttpRequest) -> HttpResponse:
     return page(request, "keys/aliases.html", fragments=("list",), found=found, rows=rows, text=text, filtered=bool(text))
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest, key_id: str) -> HttpResponse:
     caller = caller_of(request)
     key = key_or_404(request, key_id, "CreateAlias")
-    form = forms.AliasName(request.POST or None)
+    form = forms.AliasName(posted(request))
     if form.is_valid():
         with form.catching(caller, "CreateAlias"):
             alias = operations.create_alias(caller, key, alias_name=form.cleaned_data["alias"])
@@ -65,11 +65,11 @@ def create(request: HttpRequest, key_id: str) -> HttpResponse:
                 why_not=gate.reasons("CreateAlias", caller, key))
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: HttpRequest) -> HttpResponse:
     caller = caller_of(request)
     alias = _alias_or_404(request, "DeleteAlias")
-    form = forms.Change(request.POST or None)
+    form = forms.Change(posted(request))
     if form.is_valid():
         with form.catching(caller, "DeleteAlias"):
             operations.delete_alias(caller, alias_name=alias.name)
@@ -78,12 +78,12 @@ def delete(request: HttpRequest) -> HttpResponse:
                 key=alias.key, back=key_url(alias.key), why_not=gate.reasons("DeleteAlias", caller, alias.key))
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def repoint(request: HttpRequest) -> HttpResponse:
     """The target decides: whether the reader may is asked of the key that is typed, in the operation."""
     caller = caller_of(request)
     alias = _alias_or_404(request, "UpdateAlias")
-    form = forms.AliasTarget(request.POST or None)
+    form = forms.AliasTarget(posted(request))
     if form.is_valid():
         with form.catching(caller, "UpdateAlias"):
             target = lookup.key_for_id(caller, form.cleaned_data["key"])

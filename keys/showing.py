@@ -85,7 +85,8 @@ def rail(key: Key, state: State) -> list[Step]:
     if state is State.PENDING_DELETION:
         return [created, Step(enabled, "past"), Step(pending, "now", pgettext("lifecycle", "can be cancelled"), tone="pend"),
                 Step(destroyed, "last", at=key.destroyed_from())]
-    if key.kind == Key.Kind.SERVICE:
+    if key.kind == Key.Kind.SERVICE or (key.edition == Key.Edition.V1 and state is State.ENABLED):
+        # What comes next is not decided on these pages.
         return [created, Step(enabled, "now", pgettext("lifecycle", "in use now"))]
     if state is State.UNAVAILABLE:
         since = key.instance.end_at if key.instance else None

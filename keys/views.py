@@ -9,10 +9,10 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from access import pages
-from access.pages import caller_of, done, page
+from access.pages import caller_of, done, page, posted
 from access.rules import why_not_permitted
 from audit import recording
 from base.caller import Caller
@@ -50,7 +50,7 @@ def searched(caller: Caller, text: str) -> Q:
     return Q(pk__istartswith=text) | Q(pk__in=named.values("key"))
 
 
-@require_GET
+@require_safe
 def key_list(request: HttpRequest) -> HttpResponse:
     caller, asked = caller_of(request), request.GET
     tab = "default" if asked.get("tab") == "default" else "customer"
@@ -78,7 +78,7 @@ def _groups(caller: Caller, keys: list[Key]) -> list[dict[str, Any]]:
     ]
 
 
-@require_GET
+@require_safe
 def detail(request: HttpRequest, key_id: str) -> HttpResponse:
     caller = caller_of(request)
     try:
@@ -110,13 +110,13 @@ def _tombstone(request: HttpRequest, refused: Refused) -> HttpResponse:
                 destroyed_at=key.destroyed_at or key.destroyed_from())
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     caller = caller_of(request)
     homes = list(Instance.objects.of(caller.account).filter(released_at=None))
     wanted = request.GET.get("instance", "")
     preset = next((home.pk for home in homes if home.pk == wanted), next((home.pk for home in homes if home.is_default), ""))
-    form = forms.CreateKey(request.POST or None, initial={"instance": preset})
+    form = forms.CreateKey(posted(request), initial={"instance": preset})
     if form.is_valid():
         with form.catching(caller, "CreateKey"):
             home = instance_lookup.instance_for(caller, form.cleaned_data["instance"])

@@ -17,7 +17,7 @@ from keys.models import Key
 # HTML wants the script subtag; without it Han characters get another language's shapes.
 HTML_LANG = {"zh-hans": "zh-Hans"}
 THEMES = ("light", "dark")
-ROLES = {
+ROLES: dict[str, Any] = {
     Role.ADMINISTRATOR: pgettext_lazy("role", "Administrator"),
     Role.KEY_USER: pgettext_lazy("role", "Key user"),
     Role.AUDITOR: pgettext_lazy("role", "Auditor"),
@@ -36,7 +36,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "now": clock.now(),
     }
     caller = getattr(request, "caller", None)
-    if caller is not None and not request.htmx:  # type: ignore[attr-defined]
+    # htmx asks for fragments, and for the whole page when the reader goes back.
+    whole = not request.htmx or request.htmx.history_restore_request  # type: ignore[attr-defined]
+    if caller is not None and whole:
         account = request.user.account  # type: ignore[union-attr]
         shown |= {
             "now": caller.at,

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from django.http import HttpRequest
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
 
 from audit import recording
 from base import clock
@@ -36,6 +40,14 @@ class Adapter(DefaultAccountAdapter):
         super().authentication_failed(request, **credentials)
         person = _person(request, "", str(credentials.get("username", "")))
         recording.write([recording.entry(person, "ConsoleSignin", outcome=REFUSED)])
+
+
+@login_not_required
+def to_login(request: HttpRequest) -> HttpResponse:
+    """In place of the admin's own form. Who is logged in and still lands here may not enter."""
+    if request.user.is_authenticated:
+        raise PermissionDenied
+    return redirect_to_login(request.GET.get("next", "/admin/"), resolve_url("account_login"))
 
 
 def _person(request: HttpRequest, account: str, name: str) -> Caller:

@@ -98,8 +98,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;",
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Shared by all processes: a counter per process would double the tries of a password guesser.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "kms_cache"}}
+# Shared by all processes: a counter per process would double the tries of a password guesser. Django keeps 300 entries unless
+# told otherwise: whoever comes from many addresses could push the counter of an account out.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "kms_cache",
+                      "OPTIONS": {"MAX_ENTRIES": 100_000}}}
 
 # --- people -----------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "access.User"

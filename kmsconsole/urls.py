@@ -5,9 +5,8 @@ from __future__ import annotations
 from allauth.account import views as account
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
 
-from kmsconsole import health
+from kmsconsole import health, login
 from kmsconsole.pages import errors, instances, overview
 
 handler500 = errors.broken
@@ -34,6 +33,6 @@ urlpatterns = [
     path("keys/", include("keys.urls")),
     path("aliases/", include("keys.alias_urls")),
     # The admin's own login form has no limit on tries.
-    path("admin/login/", RedirectView.as_view(pattern_name="account_login", query_string=True)),
+    path("admin/login/", login.to_login),
     path("admin/", admin.site.urls),
 ]

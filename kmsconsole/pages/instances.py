@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from access import pages
 from access.dates import days_between
@@ -19,7 +19,6 @@ from base.refusal import Refusal, Refused
 from instances import lookup, operations
 from instances.models import Instance
 from instances.rules import Facts
-from instances.rules import why_not as why_not_instance
 from instances.states import State as InstanceState
 from keys import creation, quota, showing
 from keys import operations as key_operations
@@ -72,7 +71,7 @@ def shown(caller: Caller, instances: Sequence[Instance]) -> list[Shown]:
                   days_between(caller.at, row.end_at)) for row in instances]
 
 
-@require_GET
+@require_safe
 def instance_list(request: HttpRequest) -> HttpResponse:
     caller = caller_of(request)
     found = operations.list_kms_instances(caller, page_number=pages.whole_number(request.GET.get("page", ""), 1),
@@ -80,7 +79,7 @@ def instance_list(request: HttpRequest) -> HttpResponse:
     return page(request, "instances/list.html", found=found, rows=shown(caller, found.items))
 
 
-@require_GET
+@require_safe
 def detail(request: HttpRequest, instance_id: str) -> HttpResponse:
     caller = caller_of(request)
     try:
@@ -93,8 +92,7 @@ def detail(request: HttpRequest, instance_id: str) -> HttpResponse:
     found = key_operations.list_keys(caller, filters={"DKMSInstanceId": [instance.pk]}, page_size=FEW)
     return page(request, "instances/detail.html", one=one, instance=instance, facts=one.facts, found=found,
                 rows=showing.rows(caller, found.items), pending=_pending(caller, instance), term=_term(caller, one),
-                renew_days=days_between(caller.at, one.facts.renew_by), why_not_create=_why_not_create(caller, one),
-                why_not_renew=why_not_instance("RenewInstance", lookup.facts(caller, instance, "RenewInstance")))
+                renew_days=days_between(caller.at, one.facts.renew_by), why_not_create=_why_not_create(caller, one))
 
 
 def _pending(caller: Caller, instance: Instance) -> int:

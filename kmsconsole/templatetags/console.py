@@ -60,11 +60,6 @@ def countdown(moment: datetime, now: datetime) -> str:
     return _time(moment, dates.countdown(moment, now))
 
 
-@register.simple_tag
-def days_left(moment: datetime, now: datetime) -> int:
-    return dates.days_between(now, moment)
-
-
 def _badge(label: Label) -> SafeString:
     return format_html('<span class="badge {}">{}{}</span>', label.tone, icon(label.icon), label.word)
 
@@ -96,12 +91,6 @@ def reasons(refusals: Iterable[Refusal]) -> dict[str, Any]:
 def without_prefix(alias: str) -> str:
     """An alias as people say it; the prefix is the API's."""
     return str(alias).removeprefix("alias/")
-
-
-@register.filter
-def version_tail(version: str) -> str:
-    """The part of a version's id that is its own; the rest repeats the key."""
-    return str(version).rsplit("-", 1)[-1]
 
 
 @register.inclusion_tag("components/pager.html", takes_context=True)

@@ -37,11 +37,11 @@
     toast(document.body.dataset.copied);
   }
 
-  // Typed confirmation: the button is inert until the name stands there. The server checks it again.
+  // Typed confirmation: the button is inert until one of the names stands there. The server checks it again.
   function arm(root) {
     all("[data-must]", root).forEach(field => {
       const button = document.getElementById(field.dataset.arms);
-      const set = () => { button.disabled = field.value.trim() !== field.dataset.must; };
+      const names = field.dataset.must.split(" "), set = () => { button.disabled = !names.includes(field.value.trim()); };
       field.addEventListener("input", set);
       set();
     });
@@ -115,7 +115,7 @@
       const theme = darkNow() ? "light" : "dark";
       document.documentElement.dataset.theme = theme;
       form.elements.theme.value = theme;
-      fetch(form.action, { method: "POST", body: new FormData(form), redirect: "manual" });
+      fetch(form.action, { method: "POST", body: new FormData(form), redirect: "manual", keepalive: true });
       return;
     }
     if (form.getAttribute("method") !== "post" || event.submitter?.formMethod === "get") return;
@@ -134,7 +134,7 @@
 
   // Dialogs are pages of their own; htmx brings the same form into the one <dialog>.
   document.addEventListener("htmx:afterSwap", event => {
-    if (event.detail.target.id !== "modal") return;
+    if (event.detail.target?.id !== "modal") return;
     if (!modal().open) modal().showModal();
     arm(modal());
     const heading = one("[autofocus]", modal());
@@ -161,7 +161,7 @@
     modal()?.addEventListener("close", () => modal().replaceChildren());
     all("select[data-submits]").forEach(field => field.addEventListener("change", () => field.form.requestSubmit()));
     const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    if (zone && document.body.dataset.zone !== zone) {
+    if (zone && !document.cookie.split("; ").includes(`zone=${zone}`)) {
       document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
     }
   });

@@ -57,7 +57,9 @@ def test_a_refusal_is_one_event(live_api, key_id, action, given, outcome, target
     assert reply.code == outcome
     rows = events(live_api, reply.body["RequestId"])
     target = tuple(key_id if part == "OURS" else part for part in target)
-    assert rows == [(live_api.uid, "user/alice", live_api.access_key_id, "api", action, *target, outcome)]
+    # A name that is no action's may be a plaintext in the wrong place.
+    recorded = "Unknown" if action == "MakeCoffee" else action
+    assert rows == [(live_api.uid, "user/alice", live_api.access_key_id, "api", recorded, *target, outcome)]
 
 
 def test_a_failed_signature_is_an_event_of_the_owner_of_the_key_and_of_nobody(live_api):
@@ -76,7 +78,7 @@ def test_what_claims_nobody_is_no_event(live_api):
 
 def test_no_plaintext_is_left_anywhere(live_api, key_id):
     """In every place a careless door would write it: log, database, audit trail; by every way a request can fail."""
-    word = secrets.token_urlsafe(18)
+    word = "W" + secrets.token_hex(12)  # also looks like the name of an action
     text = base64.b64encode(word.encode()).decode()
     marks = {word, text, text.rstrip("=")}
     blob = call(live_api, "Encrypt", {"KeyId": key_id, "Plaintext": text, "EncryptionContext": json.dumps({"a": word})})

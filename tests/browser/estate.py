@@ -1,0 +1,49 @@
+"""An account with a page for every state, for tests that look at pages instead of changing them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.urls import reverse
+
+from base import clock
+from keys import operations
+from keys.models import Key
+from keys.states import State
+from tests import make
+from tests.make import Person
+from tests.pages.test_key_pages import foreign_key
+
+NAMES = {State.ENABLED: "payments/card-vault", State.DISABLED: "payments/settlement-2024",
+         State.PENDING_DELETION: "payments/legacy-exports", State.PENDING_IMPORT: "payments/partner-byok"}
+
+
+def build(alice: Person) -> dict[str, str]:
+    """name of a page -> its address."""
+    at = clock.now() - timedelta(days=200)
+    home = make.instance(alice, name="payments-prod", months=13, at=at)
+    keys: dict[State, Key] = {}
+    for state, name in NAMES.items():
+        keys[state] = make.key(alice, State.ENABLED, home=home, at=at, description="Card numbers of the shop. Team Ledger.") \
+            if state is not State.PENDING_IMPORT else make.key(alice, state, home=home, at=at)
+        operations.create_alias(alice(at=at), keys[state], alias_name=f"alias/{name}")
+    operations.disable_key(alice(), keys[State.DISABLED])
+    operations.schedule_key_deletion(alice(), keys[State.PENDING_DELETION], window_days=30)
+    keys[State.UNAVAILABLE] = make.key(alice, State.UNAVAILABLE)
+    keys[State.DESTROYED] = make.destroyed_key(alice, home=home)
+    service, old = foreign_key(alice.account, kind="service"), foreign_key(alice.account, edition="1.0")
+    expired = keys[State.UNAVAILABLE].instance
+    enabled = keys[State.ENABLED]
+    pages = {"overview": "/", "keys": "/keys/", "default-keys": "/keys/?tab=default", "no-keys": "/keys/?q=zzz",
+             "aliases": "/aliases/", "instances": "/instances/", "instance": reverse("instances:detail", args=[home.pk]),
+             "expired-instance": reverse("instances:detail", args=[expired.pk]), "create-key": "/keys/new/",
+             "password": "/password/", "missing": "/nothing/"}
+    pages |= {f"key-{state.lower()}": reverse("keys:detail", args=[key.pk]) for state, key in keys.items()}
+    pages |= {"key-service": reverse("keys:detail", args=[service.pk]), "key-1.0": reverse("keys:detail", args=[old.pk])}
+    pages |= {f"form-{name}": reverse(f"keys:{name}", args=[enabled.pk])
+              for name in ("disable", "describe", "schedule_deletion", "create_alias")}
+    pages |= {"form-refused": reverse("keys:schedule_deletion", args=[keys[State.PENDING_DELETION].pk]),
+              "form-cancel": reverse("keys:cancel_deletion", args=[keys[State.PENDING_DELETION].pk]),
+              "form-repoint": f"{reverse('aliases:repoint')}?name=alias/payments/card-vault",
+              "form-delete-alias": f"{reverse('aliases:delete')}?name=alias/payments/card-vault"}
+    return pages

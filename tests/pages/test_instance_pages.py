@@ -1,0 +1,76 @@
+"""Instances and the overview: what needs the reader, and until when."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from audit.models import Event
+from base import clock
+from keys.states import State
+from tests import make
+
+
+def page_of(instance):
+    return reverse("instances:detail", args=[instance.pk])
+
+
+def test_the_list_and_the_page(alices, instance, make_key, words):
+    make_key()
+    assert "1 / 1,000" in words(alices.get("/instances/"))
+    page = words(alices.get(page_of(instance)))
+    assert "Software-protected" in page
+    assert "999 left" in page
+    seen = Event.objects.filter(door="console").values_list("action", flat=True)
+    assert {"ListKmsInstances", "GetKmsInstance", "ListKeys"} <= set(seen)
+
+
+def test_an_expired_instance_says_how_it_comes_back(alices, alice, words):
+    make.key(alice, State.UNAVAILABLE)
+    expired = make.Instance.objects.get()
+    page = alices.get(page_of(expired))
+    assert "Calls to its 1 key now fail with Rejected.Unavailable" in words(page)
+    assert f"manage.py renew_instance {expired.pk} --months 12" in words(page)
+    assert "The instance has expired" in words(page)
+    assert 'aria-disabled="true"' in page.content.decode()
+
+
+def test_the_last_days_of_a_term_are_announced(alices, alice, words):
+    soon = make.instance(alice, name="soon", at=clock.now() - timedelta(days=350))
+    assert "This instance expires in" in words(alices.get(page_of(soon)))
+
+
+def test_an_instance_that_nobody_enabled(alices, alice, words):
+    waiting = make.instance(alice, enabled=False)
+    page = words(alices.get(page_of(waiting)))
+    assert "Not enabled" in page
+    assert "This instance is not enabled yet" in page
+
+
+def test_charlie_sees_nothing(charlies, instance):
+    assert charlies.get(page_of(instance)).status_code == 404
+    assert instance.pk not in charlies.get("/instances/").content.decode()
+    assert instance.pk not in charlies.get("/").content.decode()
+
+
+def test_the_overview_lists_what_needs_the_reader_by_date(alices, alice, instance, make_key, words):
+    key = make_key(State.PENDING_DELETION)
+    make.expired_instance(alice, name="old")
+    page = alices.get("/")
+    assert [need["kind"] for need in page.context["needs"]] == ["expired", "pending"]
+    assert "Will be destroyed on" in words(page)
+    assert reverse("keys:cancel_deletion", args=[key.pk]) in page.content.decode()
+
+
+def test_an_empty_overview_says_so(alices, words):
+    page = words(alices.get("/"))
+    assert "Nothing needs you." in page
+
+
+@pytest.mark.parametrize(("who", "shown"), [("alices", True), ("carols", True), ("bobs", False)])
+def test_activity_is_for_those_who_may_see_it(request, who, shown, make_key, words):
+    key = make_key()
+    page = request.getfixturevalue(who).get("/").content.decode()
+    assert ("CreateKey" in page and key.pk in page) is shown
