@@ -101,7 +101,8 @@ ONE_RESOURCE: dict[str, Parameter[Any]] = {
     "certificate_id": Text("CertificateId", default=""),
 }
 MANY_RESOURCES: dict[str, Parameter[Any]] = {
-    "region_id": Text("RegionId"), "resource_type": Text("ResourceType"), "resource_ids": TextList("ResourceId", 50, default=REQUIRED),
+    "region_id": Text("RegionId"), "resource_type": Text("ResourceType"),
+    "resource_ids": TextList("ResourceId", 50, default=REQUIRED),
 }
 
 CALLS: dict[str, Call] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base.caller import Caller
 from base.refusal import Refusal, Refused
+from instances.models import Instance
 from keys import lookup, rules
 from keys.models import Key
 
@@ -26,3 +27,15 @@ def still_as_seen(key: Key, revision: int | None) -> None:
     """A page sends the revision it showed; raises Refused where the key has changed since."""
     if revision is not None and revision != key.revision:
         raise Refused(Refusal("Rejected.StateModifiedFailed", {"key": key.pk}, reason="changed_meanwhile", who="user"))
+
+
+def still_permitted_by_instance(action: str, caller: Caller, key: Key) -> None:
+    """Holds the key's instance until the transaction ends. Raises Refused if the instance has changed in a way that forbids
+    `action` now: the key's own revision does not move when its instance is protected."""
+    if key.instance is None:
+        return
+    # SQLite has the one writer already.
+    now = Instance.objects.select_for_update(no_key=True).get(pk=key.instance.pk)
+    if now.revision != key.instance.revision:
+        key.instance = now
+        permit(action, caller, key)

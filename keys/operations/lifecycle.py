@@ -18,7 +18,7 @@ from instances import lookup as instance_lookup
 from instances import opening
 from instances.models import Instance
 from keys import creation, erasing, quota, rotating
-from keys.gate import permit, still_as_seen
+from keys.gate import permit, still_as_seen, still_permitted_by_instance
 from keys.models import Alias, ImportToken, Key, KeyMaterial, KeyTag, KeyVersion
 from keys.operations import policies
 from keys.states import State
@@ -108,6 +108,7 @@ def schedule_key_deletion(caller: Caller, key: Key, *, window_days: int, revisio
     still_as_seen(key, revision)
     delete_at = caller.at + timedelta(days=window_days)
     with transaction.atomic():
+        still_permitted_by_instance("ScheduleKeyDeletion", caller, key)
         key.move(state=State.PENDING_DELETION, delete_at=delete_at, deletion_scheduled_at=caller.at,
                  deletion_scheduled_by=caller.principal, next_try_at=None)
         recording.record(caller, "ScheduleKeyDeletion", key, window_days=window_days, delete_at=delete_at)

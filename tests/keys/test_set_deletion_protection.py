@@ -91,6 +91,18 @@ def test_an_instance_protects_all_its_keys(alice, instance, make_key):
     assert Event.objects.filter(action="SetDeletionProtection", object_id=instance.pk, outcome="ok").count() == 2
 
 
+def test_a_protection_that_was_answered_holds_for_requests_under_way(alice, instance, make_key):
+    """One that read the key before the instance was protected, and wants to write after it."""
+    under_way = lookup.key_for(alice(), make_key().pk)
+    instances.set_deletion_protection(alice(), instance, enabled=True)
+    assert outcome(lambda: operations.schedule_key_deletion(alice(), under_way, window_days=7)) == "Rejected.DeletionProtection"
+    instance.refresh_from_db()
+    instances.set_deletion_protection(alice(), instance, enabled=False)
+    under_way = lookup.key_for(alice(), under_way.pk)
+    instances.renew_instance(alice(), instance, months=1)
+    operations.schedule_key_deletion(alice(), under_way, window_days=7)
+
+
 def test_an_expired_instance_can_be_protected_and_a_released_one_not(alice):
     home = make.expired_instance(alice)
     instances.set_deletion_protection(alice(), home, enabled=True)
