@@ -60,7 +60,7 @@ def test_a_nonce_counts_once_per_key(db):
 @pytest.mark.parametrize(("who", "allowed", "refused"), [
     ("alice", "CreateKey ScheduleKeyDeletion Encrypt CreateUser", ""),
     ("bob", "Encrypt Decrypt GenerateDataKey DescribeKey ListKeys",
-     "CreateKey DisableKey ScheduleKeyDeletion CreateAlias CreateUser"),
+     "CreateKey DisableKey ScheduleKeyDeletion CreateAlias CreateUser GetParametersForImport GetSecretValue"),
     ("carol", "DescribeKey ListKeys ListAliases GetKmsInstance", "Encrypt Decrypt EnableKey GetSecretValue CreateUser")])
 def test_presets(request, who, allowed, refused):
     caller = request.getfixturevalue(who)()
