@@ -9,15 +9,32 @@ from django.db.models import Q
 
 from base.caller import Caller
 from base.refusal import Refusal, Refused
+from instances.states import Status
 from keys.models import Alias, Key, KeyQuerySet, KeyTag
 from keys.states import State
 
 
 def _state(values: Sequence[str], now: datetime) -> Q:
-    """By the state that shows: a key of an expired instance is Unavailable, whatever its row says."""
-    expired = Q(instance__isnull=False, instance__end_at__lte=now)
-    found = Q(state__in=[value for value in values if value != State.UNAVAILABLE]) & ~expired
-    return found | expired if State.UNAVAILABLE in values else found
+    """By the state that shows (`states.state_at`): a key whose instance does not serve is Unavailable and one whose imported
+    material has expired waits for it again, whatever their rows say."""
+    unavailable = Q(instance__isnull=False) & (~Q(instance__status=Status.CONNECTED) | Q(instance__end_at__lte=now)
+                                               | Q(instance__released_at__isnull=False))
+    serving = Q(instance__isnull=True) | Q(instance__status=Status.CONNECTED, instance__end_at__gt=now,
+                                           instance__released_at__isnull=True)
+    kept = Q(material_expires_at__isnull=True) | Q(material_expires_at__gt=now)
+    shown = {
+        State.ENABLED: Q(state=State.ENABLED) & kept & serving,
+        State.DISABLED: Q(state=State.DISABLED) & kept & serving,
+        State.PENDING_DELETION: Q(state=State.PENDING_DELETION) & serving,
+        State.PENDING_IMPORT: (Q(state=State.PENDING_IMPORT)
+                               | Q(state__in=[State.ENABLED, State.DISABLED], material_expires_at__lte=now)) & serving,
+        State.UNAVAILABLE: unavailable,
+    }
+    found = Q(pk__in=[])
+    for state, condition in shown.items():
+        if state in values:
+            found |= condition
+    return found
 
 
 def _creator_type(values: Sequence[str], now: datetime) -> Q:

@@ -217,6 +217,7 @@ class Alias(models.Model):
 
     class Meta:
         ordering = ["name"]
+        verbose_name_plural = "aliases"
         constraints = [models.UniqueConstraint(fields=["account", "name"], name="alias_once")]
         indexes = [models.Index(fields=["key", "name"], name="alias_of_key")]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keys import operations
+from keys.models import Key
 from keys.states import State
 from tests import make
 from tests.keys.calls import outcome
@@ -68,3 +69,19 @@ def test_destroyed_keys_are_not_listed(alice, instance):
     make.destroyed_key(alice, home=instance)
     make.due_key(alice, home=instance)
     assert operations.list_keys(alice()).total == 0
+
+
+def test_the_filter_by_state_agrees_with_the_state_that_shows(alice, estate, instance, make_key):
+    """Every key is found under the one state that `state_at` says, and under no other."""
+    stopped = make.instance(alice, name="stopped")
+    make.key(alice, home=stopped)
+    stopped.move(status="Disconnected")
+    make.key(alice, State.UNAVAILABLE)
+    for state in (State.ENABLED, State.DISABLED):
+        expired = make_key(state)
+        expired.move(origin="EXTERNAL", material_expires_at=alice().at)
+    caller = alice()
+    for key in Key.objects.select_related("instance"):
+        for state in list(State)[:5]:
+            found = operations.list_keys(caller, filters={"KeyState": [state]}, page_size=100).items
+            assert (key in found) == (key.state_at(caller.at) is state)
