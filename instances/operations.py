@@ -84,13 +84,16 @@ def renew_instance(caller: Caller, instance: Instance, *, months: int) -> Instan
 
 
 @recording.operation("SetDeletionProtection")
-def set_deletion_protection(caller: Caller, instance: Instance, *, enabled: bool, description: str = "") -> Instance:
+def set_deletion_protection(caller: Caller, instance: Instance, *, enabled: bool, description: str = "",
+                            revision: int | None = None) -> Instance:
     """While it is on, the instance is not released and none of its keys can be scheduled for deletion. Works on an expired
     one too: that is the time to protect it. Switching it off clears who switched it on, when and why."""
     if len(description) > DESCRIPTION_LIMIT:
         raise Refused(Refusal("InvalidParameter", {"name": "DeletionProtectionDescription", "limit": DESCRIPTION_LIMIT},
                               reason="too_long", who="user"))
     _permit("SetDeletionProtection", caller, instance)
+    if revision is not None and revision != instance.revision:
+        raise Refused(Refusal("Rejected.StateModifiedFailed", {"id": instance.pk}, reason="changed_meanwhile", who="user"))
     with transaction.atomic():
         instance.move(deletion_protection=enabled, deletion_protection_description=description if enabled else "",
                       deletion_protection_by=caller.principal if enabled else "",

@@ -90,7 +90,7 @@ def schedule_deletion(request: HttpRequest, key_id: str) -> HttpResponse:
                         low=WINDOW_DAYS[0], high=WINDOW_DAYS[-1])
     return _show(request, "keys/schedule_deletion.html", "ScheduleKeyDeletion", key, form, fragments=("modal", "due"),
                  days=days, due=caller.at + timedelta(days=days), presets=forms.PRESETS,
-                 must=" ".join([*names, *aliases, key.pk]), cares=showing.cares(key.state_at(caller.at), len(aliases)))
+                 must="\n".join([*names, *aliases, key.pk]), cares=showing.cares(key.state_at(caller.at), len(aliases)))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -103,6 +103,22 @@ def cancel_deletion(request: HttpRequest, key_id: str) -> HttpResponse:
             return done(request, key_url(key), _("Deletion cancelled. The key waits for material again.")
                         if key.state == State.PENDING_IMPORT else _("Deletion cancelled. The key is enabled again."))
     return _show(request, "keys/cancel_deletion.html", "CancelKeyDeletion", key, form)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def protection(request: HttpRequest, key_id: str) -> HttpResponse:
+    """The switch of the key's own deletion protection: the dialog offers the other position."""
+    key = key_or_404(request, key_id, "SetDeletionProtection")
+    aliases = alias_names(key)
+    names = [*(name.removeprefix(PREFIX) for name in aliases), *aliases, key.pk]
+    form = forms.Protection(posted(request), names=names)
+    if form.is_valid():
+        with form.catching(caller_of(request), "SetDeletionProtection"):
+            operations.set_deletion_protection(caller_of(request), key, enabled=form.on,
+                                               description=form.cleaned_data["description"],
+                                               revision=form.cleaned_data["revision"])
+            return done(request, key_url(key), _("Deletion protection is on.") if form.on else _("Deletion protection is off."))
+    return _show(request, "keys/protection.html", "SetDeletionProtection", key, form, must="\n".join(names))
 
 
 @require_safe

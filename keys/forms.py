@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from access.pages import ActionForm
+from crypto.specs import ENCRYPT_DECRYPT, GENERATE_VERIFY_MAC, SIGN_VERIFY
 from keys.aliasing import PREFIX
 from keys.creation import DESCRIPTION_LIMIT
 from keys.states import WINDOW_DAYS
@@ -22,10 +23,29 @@ class Change(ActionForm):
     """An action that needs nothing but the revision the reader saw."""
 
 
+# What most people want -> (spec, usage). Anything else stands in the fields spec and usage.
+KINDS = {
+    "encrypt": ("Aliyun_AES_256", ENCRYPT_DECRYPT),
+    "sign": ("EC_P256", SIGN_VERIFY),
+    "sign-rsa": ("RSA_2048", SIGN_VERIFY),
+    "public": ("RSA_2048", ENCRYPT_DECRYPT),
+    "mac": ("HMAC_SHA_256", GENERATE_VERIFY_MAC),
+}
+
+
 class CreateKey(ActionForm):
     # Cleaned to the row by the view, which alone knows the reader's instances.
     instance = forms.CharField(max_length=64)
+    kind = forms.ChoiceField(choices=[(kind, kind) for kind in (*KINDS, "other")], required=False)
+    spec = forms.CharField(max_length=64, required=False)
+    usage = forms.CharField(max_length=64, required=False)
     description = forms.CharField(max_length=DESCRIPTION_LIMIT, required=False, strip=True)
+
+
+    def clean(self) -> None:
+        """A kind is a spec with its usage; without one both are as sent, and the operation knows them."""
+        if wanted := KINDS.get(self.cleaned_data.get("kind", "")):
+            self.cleaned_data["spec"], self.cleaned_data["usage"] = wanted
 
 
 class Description(ActionForm):
@@ -49,6 +69,26 @@ class ScheduleDeletion(ActionForm):
         if typed not in self.names:
             raise ValidationError(_("Type the name exactly as shown."))
         return typed
+
+
+class Protection(ActionForm):
+    """Which way the switch goes is sent, so that a second click does not turn it back. Off needs the typed name."""
+
+    turn = forms.ChoiceField(choices=[("on", "on"), ("off", "off")])
+    description = forms.CharField(max_length=DESCRIPTION_LIMIT, required=False, strip=True)
+    confirm = forms.CharField(max_length=300, required=False)
+
+    def __init__(self, *args: Any, names: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.names = frozenset(names)
+
+    @property
+    def on(self) -> bool:
+        return bool(self.cleaned_data["turn"] == "on")
+
+    def clean(self) -> None:
+        if self.cleaned_data.get("turn") == "off" and self.cleaned_data.get("confirm") not in self.names:
+            self.add_error("confirm", _("Type the name exactly as shown."))
 
 
 class AliasName(ActionForm):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,13 +11,15 @@ from django.utils.translation import ngettext, pgettext
 
 from base.caller import Caller
 from base.refusal import Refusal
+from crypto.algorithms import ENCRYPTIONS, SIGNINGS, encryption_for, signing_for
+from crypto.specs import GENERATE_VERIFY_MAC, SIGN_VERIFY, SPECS
 from keys import gate, lookup
 from keys.aliasing import PREFIX
-from keys.models import Alias, Key
+from keys.models import Alias, Key, KeyVersion
 from keys.states import State
 
 ROW_ACTIONS = ("EnableKey", "DisableKey", "ScheduleKeyDeletion", "CancelKeyDeletion")
-PAGE_ACTIONS = (*ROW_ACTIONS, "UpdateKeyDescription", "CreateAlias", "DeleteAlias")
+PAGE_ACTIONS = (*ROW_ACTIONS, "UpdateKeyDescription", "CreateAlias", "DeleteAlias", "SetDeletionProtection")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,83 @@ def rows(caller: Caller, keys: list[Key]) -> list[Row]:
         names.setdefault(key_id, []).append(name)
     return [Row(key, key.state_at(caller.at), name_of(key, names.get(key.pk, [])), len(names.get(key.pk, [])),
                 blocked(caller, key, ROW_ACTIONS)) for key in keys]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of key the page for a new one offers. id: as `keys.forms.KINDS` knows it."""
+
+    id: str
+    title: str
+    sentence: str
+
+
+def kinds() -> list[Kind]:
+    return [
+        Kind("encrypt", _("Encrypt data"), _("AES-256, made by KMS. The right choice for almost everything.")),
+        Kind("sign", _("Sign"), _("EC P-256: short signatures that others verify with the public key.")),
+        Kind("sign-rsa", _("Sign, with RSA"), _("RSA 2048: for partners who cannot verify EC signatures.")),
+        Kind("public", _("Encrypt to a public key"), _("RSA 2048: others encrypt with the public key, only KMS decrypts.")),
+        Kind("mac", _("Authenticate messages"), _("HMAC SHA-256: only KMS makes the codes and checks them.")),
+    ]
+
+
+def is_pair(key: Key) -> bool:
+    """A key pair has no primary version: callers name the one they mean."""
+    return key.spec in SPECS and SPECS[key.spec].asymmetric
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The example on a key's page. kind: encrypt, sign, public or mac; hash: of hashlib, for the digest to sign."""
+
+    kind: str
+    algorithm: str = ""
+    hash: str = ""
+    version: str = ""
+
+
+def call_of(key: Key, versions: Sequence[KeyVersion]) -> Call | None:
+    """A call this key answers, under its newest version; None where it has none yet, or none is known for its spec."""
+    spec = SPECS.get(key.spec)
+    if spec is None or spec.symmetric:
+        return Call("encrypt")
+    if key.usage == GENERATE_VERIFY_MAC:
+        return Call("mac", spec.name)
+    if not versions:
+        return None
+    if key.usage == SIGN_VERIFY:
+        way = next((one for one in SIGNINGS.values() if signing_for(spec, one.name)), None)
+        return Call("sign", way.name, way.hash or "sha256", versions[0].pk) if way else None
+    name = next((name for name in ENCRYPTIONS if encryption_for(spec, name)), "")
+    return Call("public", name, version=versions[0].pk) if name else None
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """Automatic rotation. word: Enabled, Disabled or Suspended; every: the interval in words; next_at: only while enabled."""
+
+    word: str
+    every: str = ""
+    next_at: datetime | None = None
+
+
+def rotation(key: Key, state: State) -> Rotation:
+    if not key.automatic_rotation:
+        return Rotation(pgettext("rotation", "Disabled"))
+    every = _interval(key.rotation_interval_seconds or 0)
+    if state is not State.ENABLED:
+        return Rotation(pgettext("rotation", "Suspended"), every)
+    return Rotation(pgettext("rotation", "Enabled"), every, key.next_rotation_at)
+
+
+def _interval(seconds: int) -> str:
+    days, hours = seconds // 86_400, seconds // 3_600
+    if seconds % 86_400 == 0:
+        return ngettext("every %(n)d day", "every %(n)d days", days) % {"n": days}
+    if seconds % 3_600 == 0:
+        return ngettext("every %(n)d hour", "every %(n)d hours", hours) % {"n": hours}
+    return ngettext("every %(n)d second", "every %(n)d seconds", seconds) % {"n": seconds}
 
 
 def rail(key: Key, state: State) -> list[Step]:

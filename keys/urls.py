@@ -14,6 +14,7 @@ urlpatterns = [
     path("<str:key_id>/description/", action_views.describe, name="describe"),
     path("<str:key_id>/delete/", action_views.schedule_deletion, name="schedule_deletion"),
     path("<str:key_id>/cancel-deletion/", action_views.cancel_deletion, name="cancel_deletion"),
+    path("<str:key_id>/protection/", action_views.protection, name="protection"),
     path("<str:key_id>/why/", action_views.why, name="why"),
     path("<str:key_id>/aliases/new/", alias_views.create, name="create_alias"),
 ]

@@ -17,6 +17,7 @@ from access.rules import why_not_permitted
 from audit import recording
 from base.caller import Caller
 from base.refusal import Refused
+from crypto.specs import SPECS, USAGES
 from instances import lookup as instance_lookup
 from instances.models import Instance
 from keys import creation, forms, lookup, operations, showing
@@ -96,7 +97,8 @@ def detail(request: HttpRequest, key_id: str) -> HttpResponse:
         versions=versions, blocked=blocked, rail=showing.rail(key, view.state), against=against,
         passed=showing.passed_checks(key, against), cares=showing.cares(view.state, len(aliases)),
         home=instance_lookup.facts(caller, key.instance) if key.instance else None,
-        called=aliases[0] if aliases else key.pk,
+        called=aliases[0] if aliases else key.pk, call=showing.call_of(key, versions), rotation=showing.rotation(key, view.state),
+        pair=showing.is_pair(key),
         old_sdk=request.GET.get("sdk") == "old",
         host=request.get_host().rsplit(":", 1)[0], api_port=settings.KMS_API_PORT, region=settings.KMS_REGION)
 
@@ -120,9 +122,12 @@ def new(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         with form.catching(caller, "CreateKey"):
             home = instance_lookup.instance_for(caller, form.cleaned_data["instance"])
-            key = operations.create_key(caller, instance=home, description=form.cleaned_data["description"])
+            key = operations.create_key(caller, instance=home, description=form.cleaned_data["description"],
+                                        spec=form.cleaned_data["spec"], usage=form.cleaned_data["usage"])
             return done(request, reverse("keys:detail", args=[key.pk]), _("Created."))
     choices = [{"instance": home, "facts": (facts := home_of(caller, home)), "left": max(0, facts.quota - facts.used),
                 "reasons": creation.why_not_create(creation.Proposal(), facts)} for home in homes]
     return page(request, "keys/new.html", status=form.status, form=form, choices=choices,
-                chosen=form["instance"].value() or preset, why_not=why_not_permitted(caller, "CreateKey"))
+                chosen=form["instance"].value() or preset, why_not=why_not_permitted(caller, "CreateKey"),
+                kind=form["kind"].value() or ("other" if form["spec"].value() else "encrypt"), kinds=showing.kinds(),
+                specs=SPECS.values(), usages=USAGES)

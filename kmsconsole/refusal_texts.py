@@ -6,7 +6,7 @@ By reason slug, or by code where a code has one cause. A test finds every slug o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -33,9 +33,8 @@ class Told:
 
     @property
     def full(self) -> str:
-        """The sentence and who can lift it; Chinese and Japanese sentences stand without a space between them."""
-        gap = "" if get_language() in ("ja", "zh-hans") else " "
-        return gap.join(part for part in (self.sentence, self.who) if part)
+        """The sentence and who can lift it."""
+        return _joined((self.sentence, self.who))
 
 
 TEXTS: dict[str, tuple[Words, Words]] = {
@@ -109,6 +108,7 @@ TEXTS: dict[str, tuple[Words, Words]] = {
                            _("Use the token and the wrapping key of one and the same download for this key.")),
     "ExpiredImportToken": (_("The import token has expired"), _("It was valid until %(expires_at)s. Download a new one.")),
     "expiry_in_the_past": (_("The expiry lies in the past"), _("The material would have expired on %(expires_at)s.")),
+    "InvalidKeyMaterial": (_("The material is not valid"), _("Wrap what the key spec needs: %(spec)s.")),
     "material_does_not_open": (_("The material cannot be unwrapped"),
                                _("Wrap it with the public key and the algorithm of this import token.")),
     "material_length": (_("The material has the wrong length"), _("%(spec)s needs exactly %(length)s bytes.")),
@@ -142,10 +142,9 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     "quota_keys": (_("The instance is full"), _("%(name)s holds %(used)s of %(limit)s key versions.")),
     "months_out_of_range": (_("The period is out of range"), _("Choose %(low)s to %(high)s months.")),
     # deletion protection
-    "deletion_protection_key": (_("Deletion protection is on"),
-                                _("%(by)s protected this key on %(at)s. %(description)s")),
+    "deletion_protection_key": (_("Deletion protection is on"), _("It is set on this key.")),
     "deletion_protection_instance": (_("Deletion protection is on"),
-                                     _("%(by)s protected the instance %(name)s with all its keys on %(at)s. %(description)s")),
+                                     _("It is set on the instance %(name)s.")),
     # parameters
     "window_out_of_range": (_("The waiting time is out of range"), _("Choose %(low)s to %(high)s days.")),
     "alias_syntax": (_("The alias has characters that are not allowed"),
@@ -153,7 +152,6 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     "alias_reserved": (_("This prefix is reserved"), _("Names that begin with acs belong to service keys.")),
     "AliasAlreadyExists": (_("The alias is taken"),
                            _("%(alias)s points at a key already. Choose another name, or point it at this key.")),
-    "not_base64": (_("The data is not Base64"), _("%(name)s must be Base64 text.")),
     "plaintext_size": (_("The data is too long"), _("A key encrypts up to 6,144 bytes. For more, use a data key.")),
     "data_key_size": (_("The data key has a wrong length"), _("Ask for 1 to 1,024 bytes.")),
     "bad_ciphertext": (_("The ciphertext cannot be decrypted"), _("It was changed, cut off, or encrypted with another context.")),
@@ -192,11 +190,10 @@ TEXTS: dict[str, tuple[Words, Words]] = {
                                 _("It must be an RSA key of 2,048 bits, as Base64 of DER (SubjectPublicKeyInfo).")),
     "data_key_too_long_to_export": (_("The data key is too long for the public key"), _("At most %(limit)s bytes go under it.")),
     "provider_cannot": (_("The key store cannot do this"), _("The back end of %(key)s never does this.")),
-    # what later versions bring
-    "spec_not_yet": (_("This key spec cannot be made yet"), _("A later version brings %(spec)s.")),
-    "spec_needs_hardware": (_("This key spec needs a hardware instance"), _("A software instance makes AES-256 keys.")),
-    "policy_not_yet": (_("Key policies cannot be set yet"), _("A later version brings them.")),
-    "parameter_not_yet": (_("This cannot be set yet"), _("A later version brings %(name)s.")),
+    # what is not offered, or not yet
+    "spec_needs_hardware": (_("This key spec needs a hardware instance"),
+                            _("A software instance does not make keys of the spec %(spec)s.")),
+    "parameter_not_yet": (_("This cannot be set yet"), _("%(name)s is not supported yet.")),
     "Unsupported.ProtectionLevel": (_("This protection level is not offered here"), _("It needs a hardware instance.")),
     "DryRunOperationError": (_("It was a dry run"), _("Everything is in order; nothing was changed.")),
 }
@@ -209,14 +206,14 @@ WHO: dict[str, Words] = {
     "time": _("It passes by itself."),
 }
 
-# Where this version has no page yet for the one who could lift it.
-NOT_YET: dict[str, Words] = {
-    "legacy_read_only": _("Moving it to 3.0 comes with a later version."),
-    "deletion_protection_key": _("The switch comes with a later version."),
-    "deletion_protection_instance": _("The switch comes with a later version."),
-    "Rejected.PendingImport": _("Importing comes with a later version."),
-    "moved_PendingImport": _("Importing comes with a later version."),
-}
+# Where nothing in this version lifts it, for anybody.
+NOT_YET: dict[str, Words] = {"legacy_read_only": _("Moving it to 3.0 comes with a later version.")}
+# What lifts it through the API, and has no page here yet.
+CALLS = frozenset({"GetParametersForImport", "ImportKeyMaterial", "UpdateRotationPolicy"})
+BY_CALL = _("There is no page for it yet: use the API operation %(operation)s.")
+# Who switched a protection on, and why; rows of earlier versions do not know.
+SWITCHED_ON = _("%(by)s switched it on, %(at)s.")
+GROUND = _("Reason: “%(description)s”.")
 
 
 def _of_key(view: str) -> Callable[[Mapping[str, Any]], str]:
@@ -227,13 +224,20 @@ def _of_instance(facts: Mapping[str, Any]) -> str:
     return reverse("instances:detail", args=[facts["instance"]])
 
 
+def _switch(facts: Mapping[str, Any]) -> str:
+    """The protection that is on: of the instance, or of the key itself."""
+    if "instance" in facts:
+        return reverse("instances:protection", args=[facts["instance"]])
+    return reverse("keys:protection", args=[facts["key"]])
+
+
 WAYS: dict[str, tuple[Words, Callable[[Mapping[str, Any]], str]]] = {
     "EnableKey": (_("Enable key"), _of_key("keys:enable")),
     "CancelKeyDeletion": (_("Cancel deletion"), _of_key("keys:cancel_deletion")),
     "RenewInstance": (_("Go to the instance"), _of_instance),
     "ConnectKmsInstance": (_("Go to the instance"), _of_instance),
     "page:instance": (_("Go to the instance"), _of_instance),
-    "SetDeletionProtection": (_("Go to the instance"), _of_instance),
+    "SetDeletionProtection": (_("Go to the switch"), _switch),
     "CreateKey": (_("Create key"), lambda facts: reverse("keys:new")),
     "UpdateAlias": (_("Show the alias"), lambda facts: f"{reverse('aliases:list')}?q={facts['alias'].removeprefix('alias/')}"),
 }
@@ -248,9 +252,20 @@ def told(refusal: Refusal) -> Told:
     way, url = WAYS.get(refusal.lifted_by, ("", None))
     address = _address(url, refusal.facts) if url else ""
     command = COMMANDS.get(refusal.lifted_by, "")
-    who = NOT_YET.get(refusal.slug) or WHO.get(refusal.who, "")
-    return Told(str(title), (str(sentence) % shown).strip(), str(who), str(way) if address else "", address,
+    said = [str(sentence) % shown]
+    if refusal.slug.startswith("deletion_protection_"):
+        said += [str(text) % shown for text, name in ((SWITCHED_ON, "at"), (GROUND, "description")) if shown[name]]
+    lifts = [str(NOT_YET.get(refusal.slug) or WHO.get(refusal.who, ""))]
+    if refusal.lifted_by in CALLS:
+        lifts.append(str(BY_CALL) % {"operation": refusal.lifted_by})
+    return Told(str(title), _joined(said), _joined(lifts), str(way) if address else "", address,
                 command.format(**refusal.facts) if command else "")
+
+
+def _joined(sentences: Iterable[str]) -> str:
+    """Chinese and Japanese sentences stand without a space between them."""
+    gap = "" if get_language() in ("ja", "zh-hans") else " "
+    return gap.join(sentence for sentence in sentences if sentence)
 
 
 def _address(url: Callable[[Mapping[str, Any]], str], facts: Mapping[str, Any]) -> str:
@@ -262,6 +277,8 @@ def _address(url: Callable[[Mapping[str, Any]], str], facts: Mapping[str, Any]) 
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, datetime):
         return dates.clock_time(value)
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

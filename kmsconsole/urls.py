@@ -14,6 +14,7 @@ handler500 = errors.broken
 instance_urls = ([
     path("", instances.instance_list, name="list"),
     path("<str:instance_id>/", instances.detail, name="detail"),
+    path("<str:instance_id>/protection/", instances.protection, name="protection"),
 ], "instances")
 
 urlpatterns = [

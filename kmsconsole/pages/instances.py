@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
 
 from access import pages
 from access.dates import days_between
-from access.pages import caller_of, page
+from access.pages import caller_of, done, page, posted
 from access.rules import why_not_permitted
 from audit import recording
 from base.caller import Caller
 from base.refusal import Refusal, Refused
-from instances import lookup, operations
+from instances import lookup, operations, rules
 from instances.models import Instance
 from instances.rules import Facts
 from instances.states import State as InstanceState
-from keys import creation, quota, showing
+from keys import creation, forms, quota, showing
 from keys import operations as key_operations
 from keys.models import Key
 from keys.states import State
@@ -79,20 +81,57 @@ def instance_list(request: HttpRequest) -> HttpResponse:
     return page(request, "instances/list.html", found=found, rows=shown(caller, found.items))
 
 
-@require_safe
-def detail(request: HttpRequest, instance_id: str) -> HttpResponse:
+def _instance_or_404(request: HttpRequest, instance_id: str, action: str) -> Instance:
+    """Whoever asks for an instance that is not there is noted; showing the page of `action` is no try of it."""
     caller = caller_of(request)
     try:
-        instance = lookup.instance_for(caller, instance_id)
+        return lookup.instance_for(caller, instance_id)
     except Refused as refused:
-        recording.refusal(caller, "GetKmsInstance", None, refused)
+        recording.refusal(caller, action if request.method == "POST" else "GetKmsInstance", None, refused)
         raise Http404 from refused
+
+
+@require_safe
+def detail(request: HttpRequest, instance_id: str) -> HttpResponse:
+    caller, instance = caller_of(request), _instance_or_404(request, instance_id, "GetKmsInstance")
     operations.get_kms_instance(caller, instance)
     one = shown(caller, [instance])[0]
     found = key_operations.list_keys(caller, filters={"DKMSInstanceId": [instance.pk]}, page_size=FEW)
     return page(request, "instances/detail.html", one=one, instance=instance, facts=one.facts, found=found,
                 rows=showing.rows(caller, found.items), pending=_pending(caller, instance), term=_term(caller, one),
-                renew_days=days_between(caller.at, one.facts.renew_by), why_not_create=_why_not_create(caller, one))
+                renew_days=days_between(caller.at, one.facts.renew_by), why_not_create=_why_not_create(caller, one),
+                why_not_switch=_why_not_switch(caller, instance), own=_protected(caller, instance))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def protection(request: HttpRequest, instance_id: str) -> HttpResponse:
+    """The switch for the instance and all its keys. Turned off, it says how many keys become deletable."""
+    caller, instance = caller_of(request), _instance_or_404(request, instance_id, "SetDeletionProtection")
+    name, back = str(instance), reverse("instances:detail", args=[instance.pk])
+    names = [name.strip(), instance.pk]
+    form = forms.Protection(posted(request), names=names)
+    if form.is_valid():
+        with form.catching(caller, "SetDeletionProtection"):
+            operations.set_deletion_protection(caller, instance, enabled=form.on, description=form.cleaned_data["description"],
+                                               revision=form.cleaned_data["revision"])
+            return done(request, back, _("Deletion protection is on.") if form.on else _("Deletion protection is off."))
+    own = _protected(caller, instance)
+    freed = _could_be_scheduled(caller, instance).count() - own
+    return page(request, "instances/protection.html", status=form.status, fragments=("modal",), instance=instance, form=form,
+                name=name, back=back, must="\n".join(names), why_not=_why_not_switch(caller, instance), freed=freed, own=own)
+
+
+def _why_not_switch(caller: Caller, instance: Instance) -> tuple[Refusal, ...]:
+    return rules.why_not("SetDeletionProtection", lookup.facts(caller, instance, "SetDeletionProtection"))
+
+
+def _protected(caller: Caller, instance: Instance) -> int:
+    """Keys that have a protection of their own as well."""
+    return _could_be_scheduled(caller, instance).filter(deletion_protection=True).count()
+
+
+def _could_be_scheduled(caller: Caller, instance: Instance) -> QuerySet[Key]:
+    return Key.objects.living(caller.at).filter(instance=instance).exclude(state=State.PENDING_DELETION)
 
 
 def _pending(caller: Caller, instance: Instance) -> int:

@@ -18,6 +18,7 @@ from access.pages import PAGE_SIZES
 from base import clock
 from base.page import Page
 from base.refusal import Refusal
+from crypto.specs import ENCRYPT_DECRYPT, GENERATE_VERIFY_MAC, SIGN_VERIFY
 from kmsconsole import refusal_texts
 from kmsconsole.state_labels import INSTANCE, KEY, Label
 
@@ -122,8 +123,17 @@ def told(refusals: Iterable[Refusal]) -> list[refusal_texts.Told]:
 @register.filter
 def spec_name(spec: str) -> str:
     """``AES-256`` for ``Aliyun_AES_256``, ``RSA 3072`` for ``RSA_3072``: the algorithm as cryptographers write it."""
-    short = str(spec).removeprefix("Aliyun_")
-    return short.replace("_", "-") if short.startswith("AES") else short.replace("_", " ")
+    short = str(spec).removeprefix("Aliyun_").removeprefix("X_")
+    hyphens = short.startswith(("AES", "ML_"))
+    short = short.replace("EC_P", "EC_P-").replace("SHA_", "SHA-")
+    return short.replace("_", "-") if hyphens else short.replace("_", " ").replace("ED25519", "Ed25519")
+
+
+@register.filter
+def usage_words(usage: str) -> str:
+    words = {ENCRYPT_DECRYPT: gettext("Encrypt and decrypt"), SIGN_VERIFY: gettext("Sign and verify"),
+             GENERATE_VERIFY_MAC: gettext("Make and verify authentication codes")}
+    return words.get(usage, usage)
 
 
 @register.filter

@@ -41,7 +41,7 @@
   function arm(root) {
     all("[data-must]", root).forEach(field => {
       const button = document.getElementById(field.dataset.arms);
-      const names = field.dataset.must.split(" "), set = () => { button.disabled = !names.includes(field.value.trim()); };
+      const names = field.dataset.must.split("\n"), set = () => { button.disabled = !names.includes(field.value.trim()); };
       field.addEventListener("input", set);
       set();
     });

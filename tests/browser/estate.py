@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.urls import reverse
 
 from base import clock
+from instances import operations as instances
 from keys import operations
 from keys.models import Key
 from keys.states import State
@@ -34,6 +35,12 @@ def build(alice: Person) -> dict[str, str]:
     service, old = foreign_key(alice.account, kind="service"), foreign_key(alice.account, edition="1.0")
     expired = keys[State.UNAVAILABLE].instance
     enabled = keys[State.ENABLED]
+    kinds = {name: operations.create_key(alice(at=at), instance=home, spec=spec, usage=usage) for name, spec, usage in (
+        ("sign", "EC_P256", "SIGN/VERIFY"), ("public", "RSA_2048", "ENCRYPT/DECRYPT"),
+        ("mac", "HMAC_SHA_256", "GENERATE_MAC/VERIFY_MAC"))}
+    operations.set_deletion_protection(alice(), kinds["sign"], enabled=True, description="Signs the releases until May.")
+    operations.update_rotation_policy(alice(), enabled, enable_automatic_rotation=True, rotation_interval="365d")
+    instances.set_deletion_protection(alice(), expired, enabled=True, description="Not before the audit is over.")
     pages = {"overview": "/", "keys": "/keys/", "default-keys": "/keys/?tab=default", "no-keys": "/keys/?q=zzz",
              "aliases": "/aliases/", "instances": "/instances/", "instance": reverse("instances:detail", args=[home.pk]),
              "expired-instance": reverse("instances:detail", args=[expired.pk]), "create-key": "/keys/new/",
@@ -41,7 +48,11 @@ def build(alice: Person) -> dict[str, str]:
     pages |= {f"key-{state.lower()}": reverse("keys:detail", args=[key.pk]) for state, key in keys.items()}
     pages |= {"key-service": reverse("keys:detail", args=[service.pk]), "key-1.0": reverse("keys:detail", args=[old.pk])}
     pages |= {f"form-{name}": reverse(f"keys:{name}", args=[enabled.pk])
-              for name in ("disable", "describe", "schedule_deletion", "create_alias")}
+              for name in ("disable", "describe", "schedule_deletion", "create_alias", "protection")}
+    pages |= {f"key-{name}": reverse("keys:detail", args=[key.pk]) for name, key in kinds.items()}
+    pages |= {"form-protection-off": reverse("keys:protection", args=[kinds["sign"].pk]),
+              "form-instance-protection": reverse("instances:protection", args=[home.pk]),
+              "form-instance-protection-off": reverse("instances:protection", args=[expired.pk])}
     pages |= {"form-refused": reverse("keys:schedule_deletion", args=[keys[State.PENDING_DELETION].pk]),
               "form-cancel": reverse("keys:cancel_deletion", args=[keys[State.PENDING_DELETION].pk]),
               "form-repoint": f"{reverse('aliases:repoint')}?name=alias/payments/card-vault",

@@ -13,7 +13,8 @@ from tests.browser.estate import build
 ROOT = Path(__file__).parent.parent.parent
 OUT = ROOT / "test-artifacts"
 SHOWN = ("overview", "keys", "default-keys", "aliases", "instances", "instance", "expired-instance", "create-key", "key-enabled",
-         "key-pendingdeletion", "key-service", "key-1.0", "key-destroyed", "form-schedule_deletion", "form-refused", "missing")
+         "key-pendingdeletion", "key-service", "key-1.0", "key-destroyed", "key-sign", "key-mac", "form-schedule_deletion",
+         "form-protection", "form-protection-off", "form-instance-protection-off", "form-refused", "missing")
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

@@ -47,8 +47,16 @@ def test_dialogs_menus_and_narrow_screens(open_browser, live_server, alice):
     page.locator("dialog[open] #id_days").wait_for()
     found += findings(page, "open dialog")
     page.keyboard.press("Escape")
+    page.locator("a.switch").click()
+    page.locator("dialog[open] #id_description").wait_for()
+    found += findings(page, "open switch")
+    page.keyboard.press("Escape")
+    page.goto(live_server.url + pages["create-key"])
+    page.get_by_role("radio", name="Another key spec").check()
+    found += findings(page, "full list of specs")
     page.set_viewport_size({"width": 320, "height": 700})
-    for name in ("overview", "keys", "key-pendingdeletion", "expired-instance", "form-schedule_deletion", "default-keys"):
+    for name in ("overview", "keys", "key-pendingdeletion", "expired-instance", "form-schedule_deletion", "default-keys",
+                 "form-instance-protection-off", "key-sign", "create-key"):
         page.goto(live_server.url + pages[name])
         found += findings(page, f"{name} at 320")
     page.locator("[data-menu]").click()

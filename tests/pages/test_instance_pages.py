@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from audit.models import Event
 from base import clock
+from keys import operations as keys
 from keys.states import State
 from tests import make
 
@@ -47,6 +48,41 @@ def test_an_instance_that_nobody_enabled(alices, alice, words):
     page = words(alices.get(page_of(waiting)))
     assert "Not enabled" in page
     assert "This instance is not enabled yet" in page
+
+
+def test_the_switch_of_an_instance(alices, alice, instance, make_key, words):
+    one, _other, _third = make_key(), make_key(), make_key(State.PENDING_DELETION)
+    keys.set_deletion_protection(alice(), one, enabled=True)
+    switch = page_of(instance) + "protection/"
+    assert switch in alices.get(page_of(instance)).content.decode()
+    answer = alices.post(switch, {"turn": "on", "revision": instance.revision, "description": "Year end"})
+    assert (answer.status_code, answer["Location"]) == (303, page_of(instance))
+    page = words(alices.get(page_of(instance)))
+    assert "user/alice switched it on," in page
+    assert "Year end" in page
+    assert "1 key also has its own protection." in page
+    dialog = words(alices.get(switch))
+    assert "1 key becomes deletable" in dialog
+    assert "1 key stays protected by its own switch." in dialog
+    fragment = alices.get(switch, headers={"HX-Request": "true", "HX-Target": "modal"})
+    assert b"<html" not in fragment.content
+    assert switch in alices.get(reverse("keys:schedule_deletion", args=[one.pk])).content.decode()
+    instance.refresh_from_db()
+    for wrong, status in (({"confirm": "Main"}, 400), ({}, 400), ({"confirm": "main", "revision": 0}, 409)):
+        assert alices.post(switch, {"turn": "off", "revision": instance.revision, **wrong}).status_code == status
+    assert alices.post(switch, {"turn": "off", "revision": instance.revision, "confirm": " main "}).status_code == 303
+    instance.refresh_from_db()
+    assert not instance.deletion_protection
+
+
+def test_the_switch_of_an_instance_is_not_for_everybody(bobs, charlies, instance, words):
+    switch = page_of(instance) + "protection/"
+    assert "Your role does not allow this" in words(bobs.get(switch))
+    assert bobs.post(switch, {"turn": "on"}).status_code == 403
+    assert charlies.get(switch).status_code == charlies.post(switch, {"turn": "on"}).status_code == 404
+    assert charlies.get(switch).status_code == 404
+    instance.refresh_from_db()
+    assert not instance.deletion_protection
 
 
 def test_charlie_sees_nothing(charlies, instance):

@@ -138,6 +138,51 @@ def test_protection_says_where_it_is_set(alices, make_key, words):
     assert len(answer.context["form"].refusals) == 2
 
 
+def test_the_switch_of_a_key(alices, alice, make_key, words):
+    key = make_key()
+    operations.create_alias(alice(), key, alias_name="alias/shop/cards")
+    answer = alices.post(page_of(key, "protection"), {"turn": "on", "revision": key.revision, "description": " Audit until May "})
+    assert (answer.status_code, answer["Location"]) == (303, page_of(key))
+    key.refresh_from_db()
+    assert (key.deletion_protection, key.deletion_protection_description) == (True, "Audit until May")
+    page = words(alices.get(page_of(key, "schedule_deletion")))
+    assert "It is set on this key. user/alice switched it on," in page
+    assert "Reason: “Audit until May”. An administrator can change this. Go to the switch" in page
+    assert page_of(key, "protection") in alices.get(page_of(key, "schedule_deletion")).content.decode()
+    slip = alices.post(page_of(key, "protection"), {"turn": "off", "revision": key.revision, "confirm": "shop"})
+    assert (slip.status_code, b'aria-invalid="true"' in slip.content) == (400, True)
+    answer = alices.post(page_of(key, "protection"), {"turn": "off", "revision": key.revision, "confirm": " shop/cards "})
+    assert answer.status_code == 303
+    key.refresh_from_db()
+    assert (key.deletion_protection, key.deletion_protection_by) == (False, "")
+    assert events(key, "SetDeletionProtection") == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("sent", [{}, {"turn": ""}, {"turn": "sideways"}, {"turn": "off"},
+                                  {"turn": "on", "description": "x" * 8193}])
+def test_a_switch_needs_to_know_which_way(alices, make_key, sent):
+    key = make_key()
+    assert alices.post(page_of(key, "protection"), sent).status_code == 400
+    key.refresh_from_db()
+    assert not key.deletion_protection
+
+
+def test_a_stale_switch_changes_nothing(alices, alice, make_key, words):
+    key = make_key()
+    form = {"turn": "on", "revision": key.revision}
+    operations.update_key_description(alice(), key, description="somebody was faster")
+    answer = alices.post(page_of(key, "protection"), form)
+    assert (answer.status_code, "It changed since you opened this page" in words(answer)) == (409, True)
+    key.refresh_from_db()
+    assert not key.deletion_protection
+
+
+def test_bob_sees_the_switch_and_why_he_cannot_move_it(bobs, make_key, words):
+    key = make_key()
+    assert "Your role does not allow this" in words(bobs.get(page_of(key, "protection")))
+    assert bobs.post(page_of(key, "protection"), {"turn": "on"}).status_code == 403
+
+
 def test_it_cancels_a_deletion(alices, make_key, words):
     key = make_key(State.PENDING_DELETION)
     assert page_of(key, "cancel_deletion") in alices.get(page_of(key)).content.decode()

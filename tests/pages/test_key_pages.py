@@ -12,9 +12,9 @@ from base import clock, ids
 from keys import operations
 from keys.models import Alias, Key, KeyVersion
 from keys.states import State
-from tests import make
+from tests import importing, make
 
-DIALOGS = ("enable", "disable", "describe", "schedule_deletion", "cancel_deletion", "why", "create_alias")
+DIALOGS = ("enable", "disable", "describe", "schedule_deletion", "cancel_deletion", "why", "create_alias", "protection")
 
 
 def page_of(key, name="detail"):
@@ -185,6 +185,59 @@ def test_it_creates_a_key(alices, instance, words):
     assert (key.instance_id, key.description, key.state) == (instance.pk, "for tests", State.ENABLED)
     assert "Created." in words(alices.get(answer["Location"]))
     assert Event.objects.filter(action="CreateKey", door="console", outcome="ok").count() == 1
+
+
+@pytest.mark.parametrize(("sent", "spec", "usage"), [
+    ({}, "Aliyun_AES_256", "ENCRYPT/DECRYPT"),
+    ({"kind": "encrypt", "spec": "EC_P256"}, "Aliyun_AES_256", "ENCRYPT/DECRYPT"),
+    ({"kind": "sign"}, "EC_P256", "SIGN/VERIFY"),
+    ({"kind": "sign-rsa"}, "RSA_2048", "SIGN/VERIFY"),
+    ({"kind": "public"}, "RSA_2048", "ENCRYPT/DECRYPT"),
+    ({"kind": "mac"}, "HMAC_SHA_256", "GENERATE_MAC/VERIFY_MAC"),
+    ({"kind": "other", "spec": "X_ED25519", "usage": ""}, "X_ED25519", "SIGN/VERIFY"),
+    ({"spec": "EC_P256K", "usage": "SIGN/VERIFY"}, "EC_P256K", "SIGN/VERIFY")])
+def test_it_creates_a_key_of_the_chosen_spec(alices, instance, words, sent, spec, usage):
+    answer = alices.post("/keys/new/", {"instance": instance.pk, **sent})
+    key = Key.objects.get()
+    assert (key.spec, key.usage) == (spec, usage)
+    page = alices.get(answer["Location"])
+    assert ("Primary" in words(page)) is (spec in ("Aliyun_AES_256", "HMAC_SHA_256"))
+    assert {"ENCRYPT/DECRYPT": "encrypt(", "SIGN/VERIFY": "asymmetric_sign(",
+            "GENERATE_MAC/VERIFY_MAC": "generate_mac("}[usage] in words(page)
+
+
+def test_every_reason_against_a_spec_is_shown_and_the_choice_stays(alices, instance, words):
+    sent = {"instance": instance.pk, "kind": "other", "spec": "Aliyun_AES_128", "usage": "SIGN/VERIFY"}
+    answer = alices.post("/keys/new/", sent)
+    assert answer.status_code == 409
+    assert "This key spec needs a hardware instance" in words(answer)
+    assert "The usage does not fit the key spec" in words(answer)
+    assert 'value="Aliyun_AES_128" selected' in answer.content.decode()
+    assert 'value="other" checked' in answer.content.decode()
+    assert alices.post("/keys/new/", {"instance": instance.pk, "kind": "x"}).status_code == 400
+    assert alices.post("/keys/new/", {"instance": instance.pk, "spec": "Nonsense"}).status_code == 400
+    assert not Key.objects.exists()
+
+
+def test_automatic_rotation_stands_on_the_page(alices, alice, make_key, words):
+    key = make_key()
+    assert "Automatic rotation Disabled" in words(alices.get(page_of(key)))
+    operations.update_rotation_policy(alice(), key, enable_automatic_rotation=True, rotation_interval="30d")
+    page = words(alices.get(page_of(key)))
+    assert "Automatic rotation Enabled, every 30 days next:" in page
+    operations.disable_key(alice(), key)
+    assert "Automatic rotation Suspended, every 30 days" in words(alices.get(page_of(key)))
+
+
+def test_imported_material_says_when_it_ends(alices, alice, make_key, words):
+    key = make_key(State.PENDING_IMPORT)
+    assert "GetParametersForImport and ImportKeyMaterial" in words(alices.get(page_of(key)))
+    ends = int((clock.now() + timedelta(days=3, hours=6)).timestamp())
+    parcel = importing.parcel(alice(), key, importing.RAW, importing.OAEP_256)
+    operations.import_key_material(alice(), key, **parcel, key_material_expire_unix=ends)
+    assert "in 3 days" in words(alices.get(page_of(key))).partition("Material expires")[2][:60]
+    operations.delete_key_material(alice(), key)
+    assert "The imported material of this key is gone" in words(alices.get(page_of(key)))
 
 
 def test_an_expired_instance_takes_no_key_and_says_why(alices, alice, instance, words):

@@ -17,7 +17,9 @@ from kmsconsole import refusal_texts
 ROOT = Path(__file__).parent.parent.parent
 # The API's own refusals (signatures, wire format) never reach a page; `api.errors` holds their texts.
 FLOORS = ("base", "crypto", "audit", "access", "instances", "keys", "kmsconsole")
-MAKERS = {"Refusal", "_parameter", "_invalid"}
+# name of a function that makes a refusal -> where code and reason stand among its arguments.
+MAKERS = {"Refusal": (0, None), "_parameter": (None, 1), "_invalid": (None, 1), "invalid": (None, 1),
+          "_bad_material": (None, 1), "_refused": (0, None)}
 FACTS = {"key": "key-1", "instance": "kst-1", "name": "main", "alias": "alias/a", "action": "CreateKey", "limit": 5, "used": 5,
          "state": "Enabled", "value": "x", "spec": "RSA_2048", "low": 7, "high": 366, "service": "ECS", "version": "v",
          "description": "", "delete_at": clock.now() + timedelta(days=7), "end_at": clock.now(), "renew_by": clock.now()}
@@ -41,10 +43,11 @@ def slugs():
     found = set()
     for path in [path for floor in FLOORS for path in (ROOT / floor).rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in MAKERS:
+            name = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+            if name not in MAKERS:
                 continue
             named = {keyword.arg: keyword.value for keyword in node.keywords}
-            at = {"Refusal": (0, None), "_parameter": (None, 1), "_invalid": (None, 1)}[node.func.id]
+            at = MAKERS[name]
             reason = named.get("reason") or (node.args[at[1]] if at[1] is not None and len(node.args) > at[1] else None)
             code = node.args[at[0]] if at[0] is not None and node.args else None
             found |= _values(reason, path) or _values(code, path)
@@ -53,7 +56,7 @@ def slugs():
 
 def test_the_reader_finds_what_it_should():
     assert {"service_key", "quota_keys", "Forbidden.NoPermission", "Rejected.Disabled", "moved_PendingDeletion",
-            "too_long"} <= set(slugs())
+            "too_long", "plaintext_size", "material_differs", "bad_ciphertext"} <= set(slugs())
 
 
 @pytest.mark.parametrize("slug", slugs())
