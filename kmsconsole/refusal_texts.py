@@ -254,6 +254,7 @@ def told(refusal: Refusal) -> Told:
     command = COMMANDS.get(refusal.lifted_by, "")
     said = [str(sentence) % shown]
     if refusal.slug.startswith("deletion_protection_"):
+        shown["description"] = shown["description"].rstrip(" .。")  # our sentence has its own full stop
         said += [str(text) % shown for text, name in ((SWITCHED_ON, "at"), (GROUND, "description")) if shown[name]]
     lifts = [str(NOT_YET.get(refusal.slug) or WHO.get(refusal.who, ""))]
     if refusal.lifted_by in CALLS:

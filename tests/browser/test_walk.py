@@ -106,12 +106,46 @@ def the_page_names_a_program_that_works(page: Page, product) -> None:
     """Both examples, copied from the page and run as they stand."""
     for chip, code in (("Python SDK V2", "#code-python"), ("Python SDK V1", "#code-old")):
         page.get_by_role("link", name=chip).click()
-        program = page.locator(code).inner_text()
-        environment = {**os.environ, "KMS_ACCESS_KEY_ID": product.access_key_id,
-                       "KMS_ACCESS_KEY_SECRET": product.access_key_secret}
-        done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], env=environment, capture_output=True, text=True,
-                              timeout=60, check=False)
-        assert done.stdout.strip() == "b'hello'", done.stderr
+        assert run(page.locator(code).inner_text(), product) == "b'hello'"
+
+
+def run(program: str, product) -> str:
+    environment = {**os.environ, "KMS_ACCESS_KEY_ID": product.access_key_id,
+                   "KMS_ACCESS_KEY_SECRET": product.access_key_secret}
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], env=environment, capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_every_kind_of_key_names_a_program_that_works(open_browser, live_api):
+    page = open_browser()
+    log_in(page, live_api)
+    for title, says in (("Sign EC P-256", "True"), ("Sign, with RSA", "True"), ("Encrypt to a public key", "b'hello'"),
+                        ("Authenticate messages", "True")):
+        page.goto(f"{live_api.console_url}/keys/new/")
+        page.get_by_role("radio", name=title).check()
+        page.locator("main form footer .btn.go").click()
+        expect(page.locator(".toast")).to_have_text("Created.")
+        assert [run(code.text_content() or "", live_api) for code in page.locator("#call pre").all()] == (
+            [says] if title == "Authenticate messages" else [says, says])
+
+
+def test_the_switch_of_deletion_protection(open_browser, live_api):
+    page = open_browser()
+    log_in(page, live_api)
+    key = create_key(page)
+    page.locator("a.switch").click()
+    dialog = page.locator("dialog#modal")
+    dialog.get_by_label("Reason").fill("Audit")
+    dialog.get_by_role("button", name="Turn on").click()
+    expect(page.locator(".toast")).to_have_text("Deletion protection is on.")
+    page.locator(".zone").get_by_role("link", name="Go to the switch").click()
+    button = page.get_by_role("button", name="Turn off")
+    expect(button).to_be_disabled()
+    page.locator("#id_confirm").fill(key)
+    button.click()
+    expect(page.locator(".toast")).to_have_text("Deletion protection is off.")
 
 
 @pytest.mark.parametrize(("language", "created", "pending"), [
@@ -182,4 +216,11 @@ def test_everything_works_without_javascript(browser, live_api):
     expect(page.locator(".band.pend")).to_be_visible()
     page.locator(".band.pend .btn.go").click()
     expect(page.locator(".badge.ok").first).to_be_visible()
+    page.locator("a.switch").click()
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.locator("a.switch.on")).to_be_visible()
+    page.locator("a.switch").click()
+    page.locator("#id_confirm").fill(key)
+    page.get_by_role("button", name="Turn off").click()
+    expect(page.locator("a.switch:not(.on)")).to_be_visible()
     context.close()
