@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
+from abc import ABC, abstractmethod
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -65,14 +66,16 @@ def checked(spec: Spec, raw: bytes) -> tuple[bytes, bytes]:
     return raw, b""
 
 
-class RawKeys:
+class RawKeys(ABC):
     """The arithmetic shared by providers that hold raw keys; how they hold them is theirs (`_open`, `_keep`)."""
 
+    @abstractmethod
     def _open(self, material: Material) -> bytes:
-        raise NotImplementedError  # pragma: no cover - both providers of this kind have it
+        """The raw key. Raises MaterialGone where the material is not there, or is another identity's."""
 
+    @abstractmethod
     def _keep(self, spec: Spec, identity: Identity, raw: bytes) -> bytes:
-        raise NotImplementedError  # pragma: no cover
+        """Takes the raw key; what to store of it."""
 
     def generate(self, spec: Spec, identity: Identity) -> Material:
         raw = fresh(spec)
