@@ -23,8 +23,9 @@ def _preset(name: str, *actions: str) -> tuple[Statement, ...]:
 PRESETS: dict[str, tuple[Statement, ...]] = {
     "administrator": _preset("administrator", "*"),
     "key-user": _preset(
-        "key-user", "Describe*", "List*", "GetKms*", "GetDefault*", "GetKeyPolicy", "GetPublicKey", "Encrypt", "Decrypt", "GenerateDataKey*", "ReEncrypt*", "Asymmetric*",
-        "GenerateMac", "VerifyMac", "ExportDataKey", "GenerateAndExportDataKey"),
+        "key-user", "Describe*", "List*", "GetKms*", "GetDefault*", "GetKeyPolicy", "GetPublicKey",
+        "Encrypt", "Decrypt", "GenerateDataKey*", "ReEncrypt*", "Asymmetric*", "GenerateMac", "VerifyMac",
+        "ExportDataKey", "GenerateAndExportDataKey"),
     "auditor": _preset("auditor", "Describe*", "List*", "GetKms*", "GetDefault*", "GetKeyPolicy"),
     "system": _preset("system", "*"),
 }
