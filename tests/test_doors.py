@@ -3,20 +3,16 @@ The function door is in `tests/keys/test_state_table.py`; all three are compared
 
 from __future__ import annotations
 
-import warnings
-
 import pytest
 from django.test import Client
 
 from audit.models import Event
 from keys.states import State
 from tests import make
-from tests.doors import API, PAGES, ApiDoor, ConsoleDoor, Sdk, api_server
+from tests.doors import API, PAGES, SDK_WARNINGS, ApiDoor, ConsoleDoor, api_server, sdk_for
 from tests.rows import state_table
 
-pytestmark = [pytest.mark.django_db(transaction=True),
-              *(pytest.mark.filterwarnings(f"ignore::{kind}:{module}")
-                for module in ("Tea.*", "alibabacloud.*", "darabonba.*") for kind in ("DeprecationWarning", "ResourceWarning"))]
+pytestmark = [pytest.mark.django_db(transaction=True), *SDK_WARNINGS]
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +23,7 @@ def host():
 
 @pytest.fixture
 def api(alice, host):
-    from alibabacloud_tea_openapi.utils_models import Config
-
-    key_id, secret = make.access_key(alice)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ApiDoor(Sdk(Config(access_key_id=key_id, access_key_secret=secret, endpoint=host, protocol="http",
-                                  region_id="cn-local")))
+    return ApiDoor(sdk_for(alice, host))
 
 
 @pytest.fixture

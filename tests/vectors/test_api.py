@@ -7,12 +7,10 @@ whose private half is not published only the public one is there, which is all t
 from __future__ import annotations
 
 import base64
-import warnings
 
 import pytest
 from alibabacloud_kms20160120 import models
 from alibabacloud_kms20160120.client import Client
-from alibabacloud_tea_openapi.utils_models import Config
 from darabonba.exceptions import DaraException
 
 from base import ids
@@ -22,14 +20,11 @@ from crypto.engine import material_identity
 from crypto.specs import SPECS, Spec
 from instances import opening
 from keys.models import Key, KeyMaterial, KeyVersion
-from tests import make
-from tests.doors import api_server
+from tests.doors import SDK_WARNINGS, api_server, sdk_for
 from tests.importing import wrap
 from tests.vectors.reading import FAMILIES, Vector, of
 
-pytestmark = [pytest.mark.django_db(transaction=True),
-              *(pytest.mark.filterwarnings(f"ignore::{kind}:{module}")
-                for module in ("Tea.*", "alibabacloud.*", "darabonba.*") for kind in ("DeprecationWarning", "ResourceWarning"))]
+pytestmark = [pytest.mark.django_db(transaction=True), *SDK_WARNINGS]
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +35,7 @@ def host():
 
 @pytest.fixture
 def client(alice, host):
-    key_id, secret = make.access_key(alice)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return Client(Config(access_key_id=key_id, access_key_secret=secret, endpoint=host, protocol="http",
-                             region_id="cn-local"))
+    return sdk_for(alice, host)
 
 
 class Keys:
