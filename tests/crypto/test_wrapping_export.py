@@ -34,7 +34,8 @@ def test_it_works(algorithm, digest, most):
 
 @pytest.mark.parametrize(("public", "algorithm"), [
     (PUBLIC, "RSAES_PKCS1_V1_5"), (PUBLIC, ""), (der(ed25519.Ed25519PrivateKey.generate()), "RSAES_OAEP_SHA_256"),
-    (der(rsa.generate_private_key(65537, 3072)), "RSAES_OAEP_SHA_256"), (b"", "RSAES_OAEP_SHA_256")])
+    (der(rsa.generate_private_key(65537, 3072)), "RSAES_OAEP_SHA_256"), (b"", "RSAES_OAEP_SHA_256")],
+    ids=["algorithm of imports", "no algorithm", "no RSA key", "3072 bits", "no key"])
 def test_what_does_not_fit_is_unsupported(public, algorithm):
     for call in (wrapping.longest_export, lambda *given: wrapping.wrap_for_export(*given, b"x")):
         with pytest.raises(Unsupported):
