@@ -40,6 +40,12 @@ class Instance(models.Model):
     resumed_at = models.DateTimeField(null=True, blank=True, help_text="when that expiry was renewed")
     expiry_marked_at = models.DateTimeField(null=True, blank=True, help_text="the sweep has noticed the expiry")
     released_at = models.DateTimeField(null=True, blank=True)
+    released_by = models.CharField(max_length=160, blank=True)
+    grace_policy = models.CharField(max_length=8, default=states.GracePolicy.STOP,
+                                    help_text="what still works between expiry and release")
+    auto_renewal_months = models.PositiveSmallIntegerField(default=0, help_text="0: no auto-renewal")
+    last_backup_at = models.DateTimeField(null=True, blank=True,
+                                          help_text="when the newest complete backup began; written by the floor of backups")
     charge_type = models.CharField(max_length=8, default="PREPAY")
     spec = models.PositiveIntegerField(default=1000, help_text="symmetric calls per second of the plan")
     key_quota = models.PositiveIntegerField(default=1000, help_text="counts key versions")
@@ -64,6 +70,7 @@ class Instance(models.Model):
             models.UniqueConstraint(name="one_default_instance", fields=["account"],
                                     condition=Q(is_default=True, released_at=None)),
             models.CheckConstraint(condition=Q(status__in=[*states.Status]), name="instance_status"),
+            models.CheckConstraint(condition=Q(grace_policy__in=[*states.GracePolicy]), name="instance_grace_policy"),
             models.CheckConstraint(condition=Q(end_at__gt=models.F("started_at")), name="instance_term"),
         ]
 
@@ -90,7 +97,8 @@ class WrappingKey(models.Model):
     """An instance key, sealed by the root key: the middle of root key -> instance key -> key material.
 
     `instance` is null for the account's shared store (default keys and 1.0 keys live in no instance). `provider` names
-    where material is used, in the words of `crypto.registry`.
+    where material is used, in the words of `crypto.registry`. `root_generation` names the root key that sealed it. A destroyed
+    one keeps its row, because material still points at it until it is swept; its bytes are overwritten.
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
@@ -98,7 +106,9 @@ class WrappingKey(models.Model):
     generation = models.PositiveIntegerField(default=1)
     provider = models.CharField(max_length=16, default="software")
     sealed = models.BinaryField()
+    root_generation = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
+    destroyed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [

@@ -22,6 +22,14 @@ class Status(StrEnum):
     ERROR = "Error"
 
 
+class GracePolicy(StrEnum):
+    """What the owner wants between expiry and release. STOP is the vendor's; DRAIN is ours: what was made before can still be
+    opened, verified and exported, nothing new is made."""
+
+    STOP = "stop"
+    DRAIN = "drain"
+
+
 class State(StrEnum):
     """A status, or what a date has made of it."""
 
