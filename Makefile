@@ -2,6 +2,8 @@
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check install --quiet --require-hashes
+# One process a core, a file's tests together: files share servers and databases within themselves.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 DOMAIN_TESTS := tests/access tests/audit tests/instances tests/keys
 LOCK := --python-version 3.11 --no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet
 
@@ -20,8 +22,8 @@ demo: $(VENV)/.runtime  ## a believable estate of example keys in an empty insta
 test: $(VENV)/.development  ## the domain tests on PostgreSQL, then everything on SQLite
 	@.ci/packages chromium postgresql redis-server nodejs npm
 	@$(PYTHON) -m coverage erase
-	@$(PYTHON) -m tests.on_postgres -q --cov --cov-report= $(DOMAIN_TESTS)
-	@exec $(PYTHON) -m pytest --cov --cov-append --cov-report=term:skip-covered
+	@$(PYTHON) -m tests.on_postgres -q $(PARALLEL) --cov --cov-report= $(DOMAIN_TESTS)
+	@exec $(PYTHON) -m pytest -q $(PARALLEL) --cov --cov-append --cov-report=term:skip-covered
 
 lint: $(VENV)/.development
 	@$(PYTHON) -m ruff check .
