@@ -159,7 +159,8 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     "no_backup": (_("There is no backup"), _("%(name)s holds %(keys)s keys that would be lost for good.")),
     "backup_older_than_keys": (_("The backup is too old"), _("It began on %(backup_at)s, and a key was made on %(newest_at)s.")),
     "no_backup_since_the_end": (_("There is no backup since the end of the term"),
-                                _("%(name)s holds %(keys)s keys. The clock releases it when a backup has begun after %(end_at)s.")),
+                                _("%(name)s holds %(keys)s keys. The clock releases it once a backup has begun after "
+                                  "%(end_at)s.")),
     "release_not_due": (_("The release is not due"), _("%(name)s can be renewed until %(renew_by)s.")),
     "instance_not_due": (_("The date has not come"), _("Only the clock does this, at the date.")),
     # deletion protection

@@ -19,7 +19,7 @@ from instances import lookup as instance_lookup
 from instances import opening
 from instances.models import Instance
 from keys import creation, erasing, quota, rotating
-from keys.gate import permit, still_as_seen, still_permitted_by_instance
+from keys.gate import engine_for_new, permit, still_as_seen, still_permitted_by_instance
 from keys.models import Alias, ImportToken, Key, KeyMaterial, KeyTag, KeyVersion
 from keys.operations import policies
 from keys.states import State
@@ -68,7 +68,7 @@ def store_new_key(caller: Caller, key: Key, tags: tuple[tuple[str, str], ...] = 
     if with_material:
         wrapping = opening.wrapping_key_for(caller, key.account, key.instance)
         identity = material_identity(key.account_id, key.pk, version.pk)
-        material = opening.engine_for(wrapping).generate(SPECS[key.spec], identity)
+        material = engine_for_new(caller, wrapping).generate(SPECS[key.spec], identity)
         version.public_key = material.public or None
     with transaction.atomic():
         quota.claim(caller, key.instance)
