@@ -26,6 +26,7 @@ from tests.rows import OK
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 NOTHING = "–"
+OF_KEYS = ("DescribeKey", "Encrypt", "Decrypt", "Sign", "Verify", "EnableKey", "ScheduleKeyDeletion")
 
 
 class _Undone(Exception):
@@ -71,8 +72,7 @@ class Walk:
     def row(self, at: datetime) -> dict[str, str]:
         """What each door says at this instant, before the clock has done anything for it."""
         home = Instance.objects.get(pk=self.home.pk)
-        cells = {"instance": str(home.state_at(at)), **{name: NOTHING for name in (
-            "DescribeKey", "Encrypt", "Decrypt", "Sign", "Verify", "EnableKey", "ScheduleKeyDeletion")}}
+        cells = {"instance": str(home.state_at(at)), **dict.fromkeys(OF_KEYS, NOTHING)}
         if self.key is not None:
             pair = {"KeyId": self.signer.pk, "KeyVersionId": self.version, "Algorithm": ECDSA, "Digest": DIGEST}
             cells |= {
