@@ -14,7 +14,7 @@ from base.caller import Caller
 from base.clock import iso
 from base.page import Page
 from instances.models import Instance
-from instances.states import State
+from instances.states import State, renew_by
 from keys.models import Alias, Key, KeyTag, KeyVersion
 from keys.operations import (
     DataKey,
@@ -158,7 +158,8 @@ def instances(caller: Caller, page: Page) -> Body:
 
 
 def instance(caller: Caller, row: Instance) -> Body:
-    """Networks, log storage and a CA belong to the vendor's cloud; their fields keep their types and stay empty.
+    """Networks are what ConnectKmsInstance noted. Log storage and a CA belong to the vendor's cloud; their fields keep their
+    types and stay empty.
 
     Expiry shows in SaleStatus, not in Status (reference `instances.md` 1.6); the vendor published only ``Normal``.
     """
@@ -169,11 +170,24 @@ def instance(caller: Caller, row: Instance) -> Body:
         "ChargeType": row.charge_type, "ProductType": "kms_ddi_public_cn" if prepaid else "kms_ppi_public_cn",
         "ProductVersion": "3" if row.type == Instance.Type.SOFTWARE else "1", "CreateTime": iso(row.created_at),
         "StartDate": iso(row.started_at), "EndDate": iso(row.end_at), "Spec": row.spec, "KeyNum": row.key_quota,
-        "SecretNum": str(row.secret_quota), "VpcNum": row.vpc_quota, "VpcId": "", "ZoneIds": [], "VswitchIds": [],
-        "BindVpcs": {"BindVpc": []}, "CaCertificateChainPem": "", "Log": 0, "LogStorage": 0,
+        "SecretNum": str(row.secret_quota), "VpcNum": row.vpc_quota, "VpcId": row.vpc_id,
+        "ZoneIds": row.zone_ids, "VswitchIds": row.vswitch_ids, "BindVpcs": {"BindVpc": row.bound_vpcs},
+        "CaCertificateChainPem": "", "Log": 0, "LogStorage": 0,
         "DeletionProtection": row.deletion_protection,
         "DeletionProtectionDescription": row.deletion_protection_description,
     }}
+
+
+def term(caller: Caller, row: Instance) -> Body:
+    """Ours: what GetKmsInstance has no fields for."""
+    return {"KmsInstanceId": row.pk, "StartDate": iso(row.started_at), "EndDate": iso(row.end_at),
+            "ReleaseDate": iso(renew_by(row.end_at, settings.KMS_BILLING_ZONE)) if row.has_term else "",
+            "RenewalPeriod": row.auto_renewal_months, "GracePolicy": row.grace_policy, "ImageVersion": row.image_version,
+            "LastBackupDate": iso(row.last_backup_at), "ReleasedDate": iso(row.released_at)}
+
+
+def instance_tags(caller: Caller, tags: dict[str, str]) -> Body:
+    return {"Tags": {"Tag": [{"TagKey": name, "TagValue": value} for name, value in tags.items()]}}
 
 
 def key_policy(caller: Caller, text: str) -> Body:

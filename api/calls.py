@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from api import answers, regions
+from api import instance_parameters as of_instances
 from api.flat_parameters import FilledInstanceId, KeyArn, OneOf, TagList, TextList
 from api.json_parameters import Context, Filters, TagKeys, Tags
 from api.parameters import REQUIRED, Bool, Given, InstanceId, Int, KeyId, Parameter, PlainKeyId, Text, pages
@@ -77,7 +78,12 @@ def _one_key(operation: Callable[..., Any], **parameters: Parameter[Any]) -> Cal
 
 
 # Served beyond the vendor's published list.
-EXTENSIONS = frozenset({"ListKeyPolicies"})
+EXTENSIONS = frozenset({
+    "ListKeyPolicies",
+    # Instances: what the vendor sells over its billing API, and what it offers in its console only.
+    "CreateInstance", "RenewInstance", "ModifyInstance", "SetRenewal", "RefundInstance", "UpdateKmsInstance", "SetGracePolicy",
+    "SetDefaultKmsInstance", "GetKmsInstanceTerm", "TagKmsInstance", "UntagKmsInstance", "ListKmsInstanceTags",
+})
 POLICY_NAME = Text("PolicyName", default="default")
 DRY_RUN = Bool("DryRun", default=False)
 DATA_KEY: dict[str, Parameter[Any]] = {
@@ -188,6 +194,23 @@ CALLS: dict[str, Call] = {
     "ListKmsInstances": Call(instances.list_kms_instances, answers.instances, **pages(size=20)),
     "GetKmsInstance": Call(instances.get_kms_instance, answers.instance, instance=InstanceId("KmsInstanceId")),
     "GetDefaultKmsInstance": Call(instances.get_default_kms_instance, answers.default_instance),
+    "ConnectKmsInstance": Call(instances.enable_instance, answers.nothing, **of_instances.CONNECT),
+    "UpdateKmsInstanceBindVpc": Call(instances.bind_vpcs, answers.nothing, instance=of_instances.INSTANCE,
+                                     vpcs=of_instances.Objects("BindVpcs")),
+    "ReleaseKmsInstance": Call(keys.release_kms_instance, answers.nothing, **of_instances.RELEASE),
+    "RefundInstance": Call(keys.refund_instance, answers.nothing, **of_instances.RELEASE),
+    "CreateInstance": Call(instances.order_instance, answers.term, **of_instances.ORDER),
+    "RenewInstance": Call(instances.renew_instance, answers.term, instance=of_instances.INSTANCE, months=Int("RenewPeriod")),
+    "SetRenewal": Call(instances.set_renewal, answers.term, instance=of_instances.INSTANCE, months=Int("RenewalPeriod")),
+    "SetGracePolicy": Call(instances.set_grace_policy, answers.term, instance=of_instances.INSTANCE, policy=Text("GracePolicy")),
+    "GetKmsInstanceTerm": Call(instances.get_instance_term, answers.term, instance=of_instances.INSTANCE),
+    "ModifyInstance": Call(instances.upgrade_instance, answers.nothing, **of_instances.UPGRADE),
+    "UpdateKmsInstance": Call(instances.rename_instance, answers.nothing, instance=of_instances.INSTANCE,
+                              name=Text("InstanceName")),
+    "SetDefaultKmsInstance": Call(instances.set_default_instance, answers.nothing, instance=of_instances.INSTANCE),
+    "TagKmsInstance": Call(instances.tag_instance, answers.nothing, **of_instances.TAG),
+    "UntagKmsInstance": Call(instances.untag_instance, answers.nothing, **of_instances.UNTAG),
+    "ListKmsInstanceTags": Call(instances.list_instance_tags, answers.instance_tags, instance=of_instances.INSTANCE),
     "DescribeRegions": Call(regions.describe_regions, answers.regions),
     "DescribeAccountKmsStatus": Call(regions.describe_account_kms_status, answers.account_status),
 }

@@ -56,6 +56,7 @@ ERRORS: dict[str, tuple[int, str]] = {
     "Forbidden.AccessKey": (403, "This AccessKey is not enabled."),
     "Forbidden.DKMSInstanceNotFound": (403, "The specified KMS instance is not found."),
     "Forbidden.DKMSInstanceStateInvalid": (403, "The state of the specified KMS instance does not allow this operation."),
+    "Forbidden.NoBackup": (403, "this kms instance no backup, forbidden delete."),
     "Not Found": (404, "The specified policy is not found: a key has one, named default."),
     "Forbidden.KeyPolicyUnSupported": (400, "Key policies are not supported."),
     "Rejected.Disabled": (409, _STATE.format("Disabled")),

@@ -48,7 +48,7 @@ class TextList(Parameter[tuple[str, ...]]):
 
 
 class TagList(Parameter[tuple[tuple[str, str], ...]]):
-    """``Tag.N.Key=k`` with ``Tag.N.Value=v`` or without. What they may say is `keys.tags`' business."""
+    """``Tag.N.Key=k`` with ``Tag.N.Value=v`` or without. What they may say is `instances.tags`' business."""
 
     def __init__(self, name: str = "Tag", most: int = 20, *, default: Any = ()) -> None:
         super().__init__(name, default=default)

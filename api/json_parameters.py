@@ -87,7 +87,7 @@ class Filters(Parameter[dict[str, list[str]]]):
 
 
 class Tags(Parameter[tuple[tuple[str, str], ...]]):
-    """``[{"TagKey": …, "TagValue": …}]`` as pairs; what they may say is `keys.tags`' business."""
+    """``[{"TagKey": …, "TagValue": …}]`` as pairs; what they may say is `instances.tags`' business."""
 
     def __init__(self, name: str = "Tags", *, default: Any = ()) -> None:
         super().__init__(name, default=default)

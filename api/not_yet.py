@@ -4,7 +4,7 @@ the reference's list of current operations, and `LEGACY` the list of those that 
 
 NOT_YET = frozenset({
     "BatchGetSecretValue",
-    "ConnectKmsInstance", "CreateApplicationAccessPoint", "CreateClientKey",
+    "CreateApplicationAccessPoint", "CreateClientKey",
     "CreateNetworkRule", "CreatePolicy", "CreateSecret", "DeleteApplicationAccessPoint", "DeleteClientKey",
     "DeleteNetworkRule", "DeletePolicy", "DeleteSecret", "DescribeApplicationAccessPoint",
     "DescribeNetworkRule", "DescribePolicy", "DescribeSecret",
@@ -13,9 +13,9 @@ NOT_YET = frozenset({
     "GetSecretValue", "ListApplicationAccessPoints", "ListClientKeys",
     "ListManagedDataKeyVersions", "ListNetworkRules", "ListPolicies",
     "ListSecretVersionIds", "ListSecrets", "PutSecretValue",
-    "ReleaseKmsInstance", "RestoreSecret", "RotateSecret",
+    "RestoreSecret", "RotateSecret",
     "SetSecretPolicy",
-    "UpdateApplicationAccessPoint", "UpdateKmsInstanceBindVpc", "UpdateNetworkRule", "UpdatePolicy",
+    "UpdateApplicationAccessPoint", "UpdateNetworkRule", "UpdatePolicy",
     "UpdateSecret", "UpdateSecretRotationPolicy", "UpdateSecretVersionStage",
 })
 

@@ -37,9 +37,15 @@ CLASSES: Mapping[str, Rate] = {
     "macs-and-exports": _rate(1000, "GenerateMac VerifyMac ExportDataKey GenerateAndExportDataKey"),  # (i)
     "key-pairs": _rate(200, "AsymmetricSign AsymmetricVerify AsymmetricEncrypt AsymmetricDecrypt"),
     "re-encrypt": _rate(750, "ReEncrypt"),
+    # The list of 2026; and with them (i) the calls that are ours.
+    "instance-writes": _rate(10, """
+        ConnectKmsInstance UpdateKmsInstance UpdateKmsInstanceBindVpc ReleaseKmsInstance RefundInstance CreateInstance
+        RenewInstance SetRenewal SetGracePolicy ModifyInstance SetDefaultKmsInstance TagKmsInstance UntagKmsInstance"""),
     "account": _rate(1, "OpenKmsService DescribeAccountKmsStatus"),
     # The list of 2026; that of 2025 had them in the row before, once a second.
-    "instance-reads": _rate(50, "ListKmsInstances GetKmsInstance GetDefaultKmsInstance GetKmsInstanceQuotaInfos"),
+    "instance-reads": _rate(50, """
+        ListKmsInstances GetKmsInstance GetDefaultKmsInstance GetKmsInstanceQuotaInfos GetKmsInstanceTerm
+        ListKmsInstanceTags"""),
 }
 CLASS_OF: Mapping[str, str] = {operation: name for name, rate in CLASSES.items() for operation in rate.operations}
 OFF, ON = ("", "0", "false", "no", "off"), ("1", "true", "yes", "on")

@@ -9,14 +9,14 @@ from base import ids
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from instances import states
-from instances.models import Instance
-from instances.rules import Facts
+from instances.models import Instance, InstanceTag
+from instances.rules import Facts, Protection
 
 
 def instance_for(caller: Caller, instance_id: str) -> Instance:
-    """The caller's instance. The same refusal for "absent" and "not yours"."""
+    """The caller's instance. The same refusal for "absent", "not yours" and "released long ago"."""
     instance = Instance.objects.of(caller.account).filter(pk=instance_id).first()
-    if instance is None:
+    if instance is None or (instance.released_at and instance.released_at + states.SHOWN_AFTER_RELEASE <= caller.at):
         raise Refused(Refusal("Forbidden.DKMSInstanceNotFound", {"instance": instance_id}, who="user"))
     return instance
 
@@ -31,7 +31,19 @@ def arn_of(instance: Instance) -> str:
 
 
 def facts(caller: Caller, instance: Instance, action: str = "") -> Facts:
-    arn = arn_of(instance)
-    return Facts(instance.pk, instance.name, instance.state_at(caller.at), instance.end_at,
-                 states.renew_by(instance.end_at, settings.KMS_BILLING_ZONE),
-                 why_not_permitted(caller, action, arn) if action else ())
+    zone, state = settings.KMS_BILLING_ZONE, instance.state_at(caller.at)
+    return Facts(
+        instance.pk, instance.name, state, instance.end_at, states.renew_by(instance.end_at, zone),
+        why_not_permitted(caller, action, arn_of(instance)) if action else (), instance.type, prepaid=instance.has_term,
+        drains=states.drains(state, instance.grace_policy, instance.end_at, caller.at, zone),
+        auto_renewal_months=instance.auto_renewal_months, backup_at=instance.last_backup_at, protection=protection_of(instance))
+
+
+def protection_of(instance: Instance) -> Protection | None:
+    if not instance.deletion_protection:
+        return None
+    return Protection(instance.deletion_protection_description, instance.deletion_protection_by, instance.deletion_protection_at)
+
+
+def tags_of(instance: Instance) -> dict[str, str]:
+    return dict(InstanceTag.objects.filter(instance=instance).values_list("tag_key", "tag_value"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,12 +10,31 @@ from typing import Any
 from base.refusal import Refusal
 from instances.states import State
 
-READS = frozenset({"ListKmsInstances", "GetKmsInstance", "GetDefaultKmsInstance"})
+READS = frozenset({"ListKmsInstances", "GetKmsInstance", "GetDefaultKmsInstance", "ListKmsInstanceTags"})
+# What an owner may do as long as the instance is there, expired or not.
+ANY_TIME = frozenset({"RenewInstance", "SetRenewal", "SetGracePolicy", "SetDeletionProtection", "UpdateKmsInstance",
+                      "TagKmsInstance", "UntagKmsInstance"})
+OF_A_TERM = frozenset({"RenewInstance", "SetRenewal", "SetGracePolicy"})
+BEFORE_THE_END = frozenset({"ModifyInstance"})
+IN_SERVICE = frozenset({"SetDefaultKmsInstance", "UpdateKmsInstanceBindVpc"})
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """A deletion protection that is on: why, by whom and since when. Empty and None where nobody said."""
+
+    description: str = ""
+    by: str = ""
+    at: datetime | None = None
+
+    def named(self) -> dict[str, Any]:
+        return {"description": self.description, "by": self.by, "at": self.at}
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the rules look at. denied: refusals of the permission system; renew_by: when an expired instance is lost."""
+    """What the rules look at. denied: refusals of the permission system; renew_by: when an expired instance is released;
+    drains: expired, but what it holds can still be opened, verified and exported; backup_at: when the newest one began."""
 
     id: str
     name: str
@@ -23,9 +42,23 @@ class Facts:
     end_at: datetime
     renew_by: datetime
     denied: tuple[Refusal, ...] = ()
+    type: str = "software"
+    prepaid: bool = True
+    drains: bool = False
+    auto_renewal_months: int = 0
+    backup_at: datetime | None = None
+    protection: Protection | None = None
 
     def named(self, **more: Any) -> Mapping[str, Any]:
         return {"instance": self.id, "name": self.name, **more}
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What would be lost with the instance: its keys, and when the newest of their versions was made."""
+
+    keys: int = 0
+    newest_at: datetime | None = None
 
 
 def not_serving(facts: Facts, *, code: str) -> tuple[Refusal, ...]:
@@ -44,14 +77,85 @@ def not_serving(facts: Facts, *, code: str) -> tuple[Refusal, ...]:
 
 
 def why_not(action: str, facts: Facts) -> tuple[Refusal, ...]:
-    """Every reason, permission first, then state."""
+    """Every reason, permission first, then kind, then state."""
     reasons = list(facts.denied)
-    if action == "ConnectKmsInstance" and facts.state is not State.UNINITIALIZED:
-        reasons.append(Refusal("Forbidden.DKMSInstanceStateInvalid", facts.named(state=str(facts.state)),
-                               reason="instance_already_enabled"))
-    elif action in ("RenewInstance", "SetDeletionProtection") and facts.state is State.RELEASED:
+    if action in OF_A_TERM and not facts.prepaid:
+        reasons.append(Refusal("Rejected.UnsupportedOperation", facts.named(), reason="pay_as_you_go_has_no_term"))
+    if action == "ConnectKmsInstance":
+        reasons += _connect(facts)
+    elif _too_late(action, facts.state):
         reasons += not_serving(facts, code="Forbidden.DKMSInstanceStateInvalid")
     elif action == "CreateKey":
         reasons += not_serving(facts, code="Rejected.Unavailable" if facts.state is State.EXPIRED
                                else "Forbidden.DKMSInstanceStateInvalid")
     return tuple(reasons)
+
+
+def _too_late(action: str, state: State) -> bool:
+    if action in IN_SERVICE:
+        return state is not State.CONNECTED
+    if action in BEFORE_THE_END:
+        return state in (State.EXPIRED, State.RELEASED)
+    return action in ANY_TIME and state is State.RELEASED
+
+
+def _connect(facts: Facts) -> Iterator[Refusal]:
+    if facts.type != "software":
+        yield Refusal("Rejected.UnsupportedOperation", facts.named(), reason="hardware_needs_its_cluster", who="administrator",
+                      lifted_by="page:instance")
+    if facts.state in (State.EXPIRED, State.RELEASED):
+        yield from not_serving(facts, code="Forbidden.DKMSInstanceStateInvalid")
+    elif facts.state is not State.UNINITIALIZED:
+        yield Refusal("Forbidden.DKMSInstanceStateInvalid", facts.named(state=str(facts.state)),
+                      reason="instance_already_enabled")
+
+
+def why_not_release(action: str, facts: Facts, contents: Contents, *, forced: bool = False) -> tuple[Refusal, ...]:
+    """Why nobody releases the instance by hand (``ReleaseKmsInstance``) or unsubscribes it (``RefundInstance``): permission,
+    way of payment, state, protection, and a backup that holds every key. `forced` does without that last one."""
+    reasons = list(facts.denied)
+    if action == "ReleaseKmsInstance" and facts.prepaid:
+        reasons.append(Refusal("Rejected.UnsupportedOperation", facts.named(), reason="subscription_is_unsubscribed",
+                               who="owner", lifted_by="RefundInstance"))
+    if action == "RefundInstance" and not facts.prepaid:
+        reasons.append(Refusal("Rejected.UnsupportedOperation", facts.named(), reason="pay_as_you_go_is_released",
+                               who="owner", lifted_by="ReleaseKmsInstance"))
+    if facts.state is State.RELEASED:
+        return (*reasons, *not_serving(facts, code="Forbidden.DKMSInstanceStateInvalid"))
+    reasons += _protected(facts)
+    if not forced:
+        reasons += _not_backed_up(facts, contents)
+    return tuple(reasons)
+
+
+def why_not_release_expired(facts: Facts, contents: Contents) -> tuple[Refusal, ...]:
+    """Why the clock does not release the instance yet. Nothing is forced here: a backup that began after the end holds
+    everything, because from then on nothing could change."""
+    if facts.state is not State.EXPIRED or facts.auto_renewal_months:
+        return (Refusal("Forbidden.DKMSInstanceStateInvalid", facts.named(renew_by=facts.renew_by), reason="release_not_due"),)
+    reasons = [*_protected(facts)]
+    if contents.keys and (facts.backup_at is None or facts.backup_at < facts.end_at):
+        reasons.append(Refusal("Forbidden.NoBackup", _backups(facts, contents), reason="no_backup_since_the_end", who="owner",
+                               lifted_by="page:backups"))
+    return tuple(reasons)
+
+
+def _protected(facts: Facts) -> Iterator[Refusal]:
+    if facts.protection is not None:
+        yield Refusal("Rejected.DeletionProtection", facts.named(**facts.protection.named()),
+                      reason="deletion_protection_instance", who="administrator", lifted_by="SetDeletionProtection")
+
+
+def _not_backed_up(facts: Facts, contents: Contents) -> Iterator[Refusal]:
+    if not contents.keys:
+        return
+    if facts.backup_at is None:
+        yield Refusal("Forbidden.NoBackup", _backups(facts, contents), reason="no_backup", who="owner", lifted_by="page:backups")
+    elif contents.newest_at is not None and facts.backup_at <= contents.newest_at:
+        # Dates are whole seconds: a key made in the second in which the backup began may not be in it.
+        yield Refusal("Forbidden.NoBackup", _backups(facts, contents), reason="backup_older_than_keys", who="owner",
+                      lifted_by="page:backups")
+
+
+def _backups(facts: Facts, contents: Contents) -> Mapping[str, Any]:
+    return facts.named(keys=contents.keys, backup_at=facts.backup_at, newest_at=contents.newest_at, end_at=facts.end_at)

@@ -117,7 +117,10 @@ def protection(request: HttpRequest, key_id: str) -> HttpResponse:
             operations.set_deletion_protection(caller_of(request), key, enabled=form.on,
                                                description=form.cleaned_data["description"],
                                                revision=form.cleaned_data["revision"])
-            return done(request, key_url(key), _("Deletion protection is on.") if form.on else _("Deletion protection is off."))
+            # The switch in the table of an instance leaves the reader there.
+            from_table = key.instance is not None and request.POST.get("from") == "instance"
+            back = reverse("instances:detail", args=[key.instance_id]) if from_table else key_url(key)
+            return done(request, back, _("Deletion protection is on.") if form.on else _("Deletion protection is off."))
     return _show(request, "keys/protection.html", "SetDeletionProtection", key, form, must="\n".join(names))
 
 

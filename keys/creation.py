@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from base.refusal import Refusal
 from crypto.specs import AES_256, KNOWN, REFUSED, SPECS, USAGES
 from instances import rules as instance_rules
+from instances.tags import why_not_tags
 from keys import key_policies
 from keys.rotating import why_not_interval
-from keys.tags import why_not_tags
 
 ORIGINS = ("Aliyun_KMS", "EXTERNAL")
 DESCRIPTION_LIMIT = 8192

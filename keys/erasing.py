@@ -18,18 +18,23 @@ Held = list[tuple[WrappingKey, Material]]
 def erase(key: Key) -> Held:
     """Overwrites and removes every wrapped material of `key`. Call it in the transaction that claimed the key by its
     revision, and give what it returns to `release` when that is committed."""
-    material = KeyMaterial.objects.filter(version__key=key)
-    held = [(row.wrapping_key, Material(SPECS[key.spec], material_identity(key.account_id, key.pk, row.version_id),
-                                        bytes(row.stored))) for row in material.select_related("wrapping_key")]
+    held, material = held_by(key), KeyMaterial.objects.filter(version__key=key)
     material.update(stored=OVERWRITE)
     material.delete()
     return held
 
 
+def held_by(key: Key) -> Held:
+    """What the providers hold of `key` now."""
+    rows = KeyMaterial.objects.filter(version__key=key).select_related("wrapping_key")
+    return [(row.wrapping_key, Material(SPECS[key.spec], material_identity(key.account_id, key.pk, row.version_id),
+                                        bytes(row.stored))) for row in rows]
+
+
 def release(held: Held) -> None:
     """Tells the providers, which for software keys keep nothing; a second call does no harm."""
     for wrapping, stored in held:
-        opening.engine_for(wrapping).destroy(stored)
+        opening.engine_for_destroying(wrapping).destroy(stored)
 
 
 def forget_old_pages() -> None:

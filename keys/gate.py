@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from base.caller import Caller
 from base.refusal import Refusal, Refused
-from instances.models import Instance
+from crypto.engine import Engine
+from crypto.errors import MaterialGone
+from instances import lookup as instance_lookup
+from instances import opening
+from instances import rules as instance_rules
+from instances.models import Instance, WrappingKey
 from keys import lookup, rules
 from keys.models import Key
 
@@ -27,6 +32,15 @@ def still_as_seen(key: Key, revision: int | None) -> None:
     """A page sends the revision it showed; raises Refused where the key has changed since."""
     if revision is not None and revision != key.revision:
         raise Refused(Refusal("Rejected.StateModifiedFailed", {"key": key.pk}, reason="changed_meanwhile", who="user"))
+
+
+def engine_for_new(caller: Caller, wrapping: WrappingKey) -> Engine:
+    """The engine that new material is made in. Raises Refused where its instance was released after it was read."""
+    try:
+        return opening.engine_for(wrapping)
+    except MaterialGone:
+        home = Instance.objects.get(pk=wrapping.instance_id)
+        raise Refused(*instance_rules.why_not("CreateKey", instance_lookup.facts(caller, home))) from None
 
 
 def still_permitted_by_instance(action: str, caller: Caller, key: Key) -> None:

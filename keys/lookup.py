@@ -13,11 +13,11 @@ from base import ids
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from instances import lookup as instance_lookup
-from instances.models import Instance
+from instances.rules import Protection
 from keys import key_policies
 from keys.aliasing import PREFIX
 from keys.models import Alias, Key, KeyTag
-from keys.rules import Facts, Protection
+from keys.rules import Facts
 from keys.states import State
 
 
@@ -145,10 +145,11 @@ def facts(caller: Caller, key: Key, action: str = "") -> Facts:
         key.pk, key.state_at(caller.at), key.kind, key.edition, key.origin, key.creator, caller.door, key.spec, key.usage,
         denied=denied(caller, key, action) if action else (),
         instance=instance_lookup.facts(caller, home) if home else None,
-        delete_at=key.delete_at, protection=_protection(key), instance_protection=_protection(home) if home else None)
+        delete_at=key.delete_at, protection=_protection(key),
+        instance_protection=instance_lookup.protection_of(home) if home else None, own_state=key.own_state_at(caller.at))
 
 
-def _protection(row: Key | Instance) -> Protection | None:
-    if not row.deletion_protection:
+def _protection(key: Key) -> Protection | None:
+    if not key.deletion_protection:
         return None
-    return Protection(row.deletion_protection_description, row.deletion_protection_by, row.deletion_protection_at)
+    return Protection(key.deletion_protection_description, key.deletion_protection_by, key.deletion_protection_at)

@@ -17,15 +17,19 @@ from instances.states import Status
 from keys import states
 from keys.states import State
 
+# Not a negation: what is null in the join belongs to keys outside instances.
+_LIVING_HOME = Q(instance__isnull=True) | Q(instance__released_at__isnull=True)
+
 
 class KeyQuerySet(models.QuerySet["Key"]):
     def of(self, account: str) -> KeyQuerySet:
         return self.filter(account_id=account)
 
     def living(self, now: datetime) -> KeyQuerySet:
-        """Without the destroyed, and without those whose date has come but whose sweep has not (`states.state_at`)."""
+        """Without the destroyed, and without those whose date or whose instance's release has come but whose sweep has not
+        (`states.state_at`)."""
         due = Q(state=State.PENDING_DELETION, delete_at__lte=now)
-        return self.exclude(state=State.DESTROYED).exclude(due & ~self._held(now))
+        return self.filter(_LIVING_HOME).exclude(state=State.DESTROYED).exclude(due & ~self._held(now))
 
     @staticmethod
     def _held(now: datetime) -> Q:
@@ -51,21 +55,30 @@ class KeyQuerySet(models.QuerySet["Key"]):
     def due_for_destruction(self, now: datetime) -> KeyQuerySet:
         """Scheduled, the date has come, nothing holds it, and no earlier attempt has put it off."""
         due = Q(state=State.PENDING_DELETION, delete_at__lte=now) & ~self._held(now)
-        again = Q(next_try_at=None) | Q(next_try_at__lte=now)
-        return self.filter(due & again).select_related("instance").order_by("delete_at", "id")
+        return self.filter(due & self._tried(now) & _LIVING_HOME).select_related("instance").order_by("delete_at", "id")
+
+    @staticmethod
+    def _tried(now: datetime) -> Q:
+        """No earlier attempt has put it off until later."""
+        return Q(next_try_at=None) | Q(next_try_at__lte=now)
+
+    def left_in(self, instance: Instance) -> KeyQuerySet:
+        """The keys of a released instance whose rows still stand as they were."""
+        return self.filter(instance=instance).exclude(state=State.DESTROYED)
+
+    def due_for_burial(self, instance: Instance, now: datetime) -> KeyQuerySet:
+        return self.left_in(instance).filter(self._tried(now)).select_related("instance").order_by("id")
 
     def due_for_rotation(self, now: datetime) -> KeyQuerySet:
         """Enabled in an instance that serves, the date has come, and no earlier attempt has put it off."""
         serves = Q(instance=None) | Q(instance__status=Status.CONNECTED, instance__end_at__gt=now, instance__released_at=None)
-        again = Q(next_try_at=None) | Q(next_try_at__lte=now)
         due = Q(state=State.ENABLED, automatic_rotation=True, next_rotation_at__lte=now)
-        return self.filter(due & again & serves).select_related("instance").order_by("next_rotation_at", "id")
+        return self.filter(due & self._tried(now) & serves).select_related("instance").order_by("next_rotation_at", "id")
 
     def due_for_expiry(self, now: datetime) -> KeyQuerySet:
         """Imported material whose time has come, in whatever state and instance the key is: the owner set the date."""
-        again = Q(next_try_at=None) | Q(next_try_at__lte=now)
         due = Q(material_expires_at__isnull=False, material_expires_at__lte=now)
-        return (self.filter(due & again).exclude(state=State.DESTROYED).select_related("instance")
+        return (self.filter(due & self._tried(now) & _LIVING_HOME).exclude(state=State.DESTROYED).select_related("instance")
                 .order_by("material_expires_at", "id"))
 
 
@@ -159,10 +172,19 @@ class Key(models.Model):
         return states.state_at(
             self.state, now=now, delete_at=self.delete_at, material_expires_at=self.material_expires_at,
             instance_serves=home is None or home.serves(now), instance_end_at=home.end_at if home else None,
-            lapsed_at=home.lapsed_at if home else None, resumed_at=home.resumed_at if home else None)
+            lapsed_at=home.lapsed_at if home else None, resumed_at=home.resumed_at if home else None,
+            instance_released=home is not None and home.released_at is not None)
+
+    def own_state_at(self, now: datetime) -> State:
+        """What the key would be if its instance served."""
+        return states.state_at(self.state, now=now, delete_at=self.delete_at, material_expires_at=self.material_expires_at,
+                               instance_serves=True, instance_end_at=None, lapsed_at=None, resumed_at=None)
 
     def destroyed_from(self) -> datetime | None:
-        """When the scheduled deletion falls due (`states.destroyed_from`); None while nothing is scheduled."""
+        """When the scheduled deletion falls due (`states.destroyed_from`), or its instance was released; None while neither is
+        so."""
+        if self.instance is not None and self.instance.released_at is not None:
+            return self.instance.released_at
         if self.delete_at is None or self.instance is None:
             return self.delete_at
         return states.destroyed_from(self.delete_at, self.instance.lapsed_at, self.instance.resumed_at)

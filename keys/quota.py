@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Count, Exists, Max, OuterRef
 
 from base.caller import Caller
 from base.refusal import Refused
 from instances import lookup as instance_lookup
+from instances import rules as instance_rules
 from instances.models import Instance
-from keys import creation
+from instances.rules import Contents
+from keys import creation, key_policies
 from keys.models import Key, KeyVersion
 from keys.states import State
 
@@ -41,11 +43,28 @@ def home_of(caller: Caller, instance: Instance | None) -> creation.Home:
 
 
 def claim(caller: Caller, instance: Instance | None) -> None:
-    """Room for one more, held until the transaction ends, so that two at once do not take the last unit together.
-    Raises Refused."""
+    """Room for one more, held until the transaction ends, so that two at once do not take the last unit together, and nothing
+    new gets into an instance that was released meanwhile. Raises Refused."""
     if instance is None:
         return
     # SQLite has the one writer already. PostgreSQL: uses of keys wait here for the length of this transaction, no longer.
     now = Instance.objects.select_for_update(no_key=True).get(pk=instance.pk)
-    if reasons := tuple(creation.why_no_room(home_of(caller, now))):
+    home = home_of(caller, now)
+    released = instance_rules.why_not("CreateKey", home.instance) if home.instance and now.released_at else ()
+    if reasons := (*released, *creation.why_no_room(home)):
         raise Refused(*reasons)
+
+
+def contents(instance: Instance) -> Contents:
+    """What would be lost with the instance now."""
+    living = Key.objects.left_in(instance)
+    newest = KeyVersion.objects.filter(key__instance=instance).aggregate(newest=Max("created_at"))["newest"]
+    made = living.aggregate(keys=Count("pk"), newest=Max("created_at"))
+    return Contents(made["keys"], max((at for at in (newest, made["newest"]) if at), default=None))
+
+
+def access_used(instance: Instance) -> int:
+    """Units of access management: bound VPCs, and other accounts that policies of living keys speak of."""
+    texts = Key.objects.left_in(instance).exclude(policy="").values_list("policy", flat=True)
+    accounts = {uid for text in texts for uid in key_policies.accounts_named(text)}
+    return len(instance.bound_vpcs) + len(accounts - {instance.account_id})

@@ -13,9 +13,11 @@ from typing import Any
 from base.refusal import Refusal
 from crypto.specs import ENCRYPT_DECRYPT, GENERATE_VERIFY_MAC, SIGN_VERIFY, SPECS
 from instances import rules as instance_rules
+from instances.rules import Protection
 from keys import fitting
 from keys.states import (
     CRYPTOGRAPHY,
+    DRAINED,
     GATE,
     IMPORT,
     MACS,
@@ -37,21 +39,10 @@ _STATE_LIFTED_BY = {
 
 
 @dataclass(frozen=True, slots=True)
-class Protection:
-    """A deletion protection that is on: why, by whom and since when. Empty and None where nobody said."""
-
-    description: str = ""
-    by: str = ""
-    at: datetime | None = None
-
-    def named(self) -> dict[str, Any]:
-        return {"description": self.description, "by": self.by, "at": self.at}
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
     """What the rules look at, loaded once per key. kind: customer, default or service; edition: 1.0 or 3.0; denied: the
-    permission system's refusals; instance: facts of the instance, None for a key in no instance."""
+    permission system's refusals; instance: facts of the instance, None for a key in no instance; own_state: what the key would
+    be if its instance served."""
 
     id: str
     state: State
@@ -67,6 +58,7 @@ class Facts:
     delete_at: datetime | None = None
     protection: Protection | None = None
     instance_protection: Protection | None = None
+    own_state: State | None = None
 
     def named(self, **more: Any) -> dict[str, Any]:
         return {"key": self.id, **more}
@@ -161,6 +153,8 @@ def _state(action: str, facts: Facts) -> Iterator[Refusal]:
     if cell == "ok":
         return
     if state is State.UNAVAILABLE and facts.instance is not None:
+        if action in DRAINED and facts.instance.drains and facts.own_state is State.ENABLED:
+            return
         yield from instance_rules.not_serving(facts.instance, code="Rejected.Unavailable")
         return
     who, lifted_by = _STATE_LIFTED_BY.get(state, ("nobody", ""))

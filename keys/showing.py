@@ -18,8 +18,8 @@ from keys.aliasing import PREFIX
 from keys.models import Alias, Key, KeyVersion
 from keys.states import State
 
-ROW_ACTIONS = ("EnableKey", "DisableKey", "ScheduleKeyDeletion", "CancelKeyDeletion")
-PAGE_ACTIONS = (*ROW_ACTIONS, "UpdateKeyDescription", "CreateAlias", "DeleteAlias", "SetDeletionProtection")
+ROW_ACTIONS = ("EnableKey", "DisableKey", "ScheduleKeyDeletion", "CancelKeyDeletion", "SetDeletionProtection")
+PAGE_ACTIONS = (*ROW_ACTIONS, "UpdateKeyDescription", "CreateAlias", "DeleteAlias")
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,9 @@ TagResources                     ok       ok        own              ok         
 UntagResources                   ok       ok        own              ok             own
 """)
 
+# What still works in an expired instance whose owner wants it to drain: it opens, checks or shows what was made before, and
+# makes nothing new. ReEncrypt does both, so it stands not here; nor does GetPublicKey, which is a read and always works.
+DRAINED = frozenset({"Decrypt", "AsymmetricDecrypt", "AsymmetricVerify", "VerifyMac", "ExportDataKey"})
 SYMMETRIC = frozenset({"Encrypt", "Decrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncrypt", "ExportDataKey",
                        "GenerateAndExportDataKey"})
 PUBLIC_KEY_ENCRYPTION = frozenset({"AsymmetricEncrypt", "AsymmetricDecrypt"})
@@ -103,11 +106,12 @@ def destroyed_from(delete_at: datetime, lapsed_at: datetime | None, resumed_at: 
 
 def state_at(stored: str, *, now: datetime, delete_at: datetime | None, material_expires_at: datetime | None,
              instance_serves: bool, instance_end_at: datetime | None, lapsed_at: datetime | None,
-             resumed_at: datetime | None) -> State:
-    """What a key is at `now`, from its dates alone; sweeps only tidy up behind it."""
+             resumed_at: datetime | None, instance_released: bool = False) -> State:
+    """What a key is at `now`, from its dates alone; sweeps only tidy up behind it. A released instance has taken the key that
+    wrapped everything in it along."""
     state = State(stored)
-    if state is State.DESTROYED:
-        return state
+    if state is State.DESTROYED or instance_released:
+        return State.DESTROYED
     if state is State.PENDING_DELETION and delete_at is not None:
         held = not instance_serves and instance_end_at is not None and instance_end_at <= delete_at
         if not held and destroyed_from(delete_at, lapsed_at, resumed_at) <= now:

@@ -11,9 +11,13 @@ from django.db import DatabaseError
 
 from base.caller import Caller
 from base.refusal import Refused
+from instances.models import Instance
+from instances.states import ONE_DAY
+from instances.sweeps import clock_of
 from keys import operations
 from keys.erasing import forget_old_pages
 from keys.models import ImportToken, Key, KeyQuerySet
+from keys.operations.releasing import why_release_waits
 
 CHUNK = 500
 TRY_AGAIN_AFTER = timedelta(minutes=5)
@@ -29,6 +33,49 @@ def destroy_due(now: datetime) -> int:
     if destroyed:
         forget_old_pages()
     return destroyed
+
+
+def release_due(now: datetime) -> int:
+    """Releases the instances whose days to renew are over; returns how many. What holds one back is said once a day, and the
+    instance waits: losing what should live is worse than keeping what should go."""
+    released = 0
+    for instance in list(Instance.objects.due_for_release(now)):
+        caller = clock_of(now, instance)
+        waits = why_release_waits(caller, instance)
+        if not waits:
+            released += _quietly(operations.release_expired_instance, caller, instance)
+        elif waits[0].slug != "release_not_due" and not _said_today(now, instance):
+            _quietly(operations.delay_release, caller, instance)
+    return released
+
+
+def _said_today(now: datetime, instance: Instance) -> bool:
+    return instance.release_delayed_at is not None and instance.release_delayed_at > now - ONE_DAY
+
+
+def clear_released(now: datetime) -> int:
+    """Erases the keys of released instances, which have been dead since the release; returns how many. One whose provider
+    does not answer is put off, and the instance stays on the list."""
+    erased = 0
+    for instance in list(Instance.objects.due_for_clearing()):
+        caller = clock_of(now, instance)
+        erased += _each(now, Key.objects.due_for_burial(instance, now), operations.destroy_with_instance, caller)
+        if not Key.objects.left_in(instance).exists():
+            _quietly(operations.clear_released_instance, caller, instance)
+    if erased:
+        forget_old_pages()
+    return erased
+
+
+def _quietly(work: Callable[[Caller, Instance], object], caller: Caller, instance: Instance) -> bool:
+    try:
+        work(caller, instance)
+    except Refused:
+        return False  # renewed or released meanwhile; the refusal stands in the audit trail
+    except Exception as error:  # noqa: BLE001 - whatever breaks for one instance, the others must have their turn
+        log.error("%s failed for instance %s: %s", getattr(work, "action", "the clock"), instance.pk, type(error).__name__)
+        return False
+    return True
 
 
 def expire_material(now: datetime) -> int:
@@ -49,8 +96,8 @@ def forget_import_tokens(now: datetime) -> int:
     return ImportToken.objects.filter(expires_at__lte=now).delete()[0]
 
 
-def _each(now: datetime, due: KeyQuerySet, work: Callable[[Caller, Key], object]) -> int:
-    caller, done = Caller.system(now), 0
+def _each(now: datetime, due: KeyQuerySet, work: Callable[[Caller, Key], object], caller: Caller | None = None) -> int:
+    caller, done = caller or Caller.system(now), 0
     while rows := list(due.all()[:CHUNK]):
         before = done
         for key in rows:

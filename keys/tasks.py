@@ -12,6 +12,16 @@ def destroy_due_keys() -> None:
 
 
 @shared_task
+def release_due_instances() -> None:
+    sweeps.release_due(clock.now())
+
+
+@shared_task
+def clear_released_instances() -> None:
+    sweeps.clear_released(clock.now())
+
+
+@shared_task
 def expire_key_material() -> None:
     sweeps.expire_material(clock.now())
 

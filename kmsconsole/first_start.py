@@ -43,7 +43,7 @@ def ensure(caller: Caller, chosen_password: str, show: Callable[[FirstThings], N
         user = access.create_user(caller, account, name=ADMINISTRATOR, password=password, role=Role.ADMINISTRATOR,
                                   is_superuser=True)
         key_id, secret = access.create_access_key(caller, user)
-        instance = instances.order_instance(caller, account, name="First instance", months=instances.FIRST_TERM_MONTHS)
+        instance = instances.order_instance(caller, account, name="first-instance", months=instances.FIRST_TERM_MONTHS)
         instances.enable_instance(caller, instance)
         weakness: tuple[str, ...] = ()
         try:

@@ -134,13 +134,35 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     # instance
     "instance_expired": (_("The instance has expired"),
                          _("%(name)s expired on %(end_at)s. Its keys work again as soon as it is renewed. "
-                           "After %(renew_by)s it can be released.")),
+                           "After %(renew_by)s it is released.")),
     "instance_released": (_("The instance is released"), _("%(name)s is gone with its keys. Nobody can bring it back.")),
     "instance_not_enabled": (_("The instance is not enabled"), _("%(name)s takes keys once it is enabled.")),
     "instance_not_ready": (_("The instance gives no service"), _("%(name)s is in the state %(state)s.")),
     "instance_already_enabled": (_("The instance is enabled already"), _("%(name)s is in the state %(state)s.")),
     "quota_keys": (_("The instance is full"), _("%(name)s holds %(used)s of %(limit)s key versions.")),
     "months_out_of_range": (_("The period is out of range"), _("Choose %(low)s to %(high)s months.")),
+    # the life of an instance
+    "instance_name_syntax": (_("The name has characters that are not allowed"),
+                             _("Use 1 to 128 letters, digits and / _ + = . @ -.")),
+    "no_such_plan": (_("There is no such plan"), _("Calls per second may be %(plans)s.")),
+    "auto_renewal_months": (_("The period is not offered"), _("Renew automatically for %(months)s months.")),
+    "only_upwards": (_("Nothing can be made smaller"), _("%(name)s is %(low)s and can only be raised.")),
+    "quota_vpcs": (_("Too many VPCs"), _("%(name)s has %(limit)s units of access management, and this needs %(used)s.")),
+    "vpcs_syntax": (_("The list of VPCs is not understood"), _("Each needs VpcId and VSwitchId, and stands there once.")),
+    "network_syntax": (_("The ID is not understood"), _("%(name)s takes letters, digits and hyphens.")),
+    "pay_as_you_go_has_no_term": (_("Pay-as-you-go has no term"), _("%(name)s runs until it is released.")),
+    "hardware_needs_its_cluster": (_("A hardware instance is enabled with its HSM cluster"),
+                                   _("Connect a cluster to %(name)s instead.")),
+    "subscription_is_unsubscribed": (_("A subscription is not released but unsubscribed"),
+                                     _("ReleaseKmsInstance is for pay-as-you-go; use RefundInstance for %(name)s.")),
+    "pay_as_you_go_is_released": (_("Pay-as-you-go is not unsubscribed but released"), _("Use ReleaseKmsInstance for %(name)s.")),
+    "no_backup": (_("There is no backup"), _("%(name)s holds %(keys)s keys that would be lost for good.")),
+    "backup_older_than_keys": (_("The backup is too old"), _("It began on %(backup_at)s, and a key was made on %(newest_at)s.")),
+    "no_backup_since_the_end": (_("There is no backup since the end of the term"),
+                                _("%(name)s holds %(keys)s keys. The clock releases it once a backup has begun after "
+                                  "%(end_at)s.")),
+    "release_not_due": (_("The release is not due"), _("%(name)s can be renewed until %(renew_by)s.")),
+    "instance_not_due": (_("The date has not come"), _("Only the clock does this, at the date.")),
     # deletion protection
     "deletion_protection_key": (_("Deletion protection is on"), _("It is set on this key.")),
     "deletion_protection_instance": (_("Deletion protection is on"),
@@ -220,8 +242,8 @@ def _of_key(view: str) -> Callable[[Mapping[str, Any]], str]:
     return lambda facts: reverse(view, args=[facts["key"]])
 
 
-def _of_instance(facts: Mapping[str, Any]) -> str:
-    return reverse("instances:detail", args=[facts["instance"]])
+def _of_instance(view: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda facts: reverse(f"instances:{view}", args=[facts["instance"]])
 
 
 def _switch(facts: Mapping[str, Any]) -> str:
@@ -234,9 +256,13 @@ def _switch(facts: Mapping[str, Any]) -> str:
 WAYS: dict[str, tuple[Words, Callable[[Mapping[str, Any]], str]]] = {
     "EnableKey": (_("Enable key"), _of_key("keys:enable")),
     "CancelKeyDeletion": (_("Cancel deletion"), _of_key("keys:cancel_deletion")),
-    "RenewInstance": (_("Go to the instance"), _of_instance),
-    "ConnectKmsInstance": (_("Go to the instance"), _of_instance),
-    "page:instance": (_("Go to the instance"), _of_instance),
+    "RenewInstance": (_("Renew the instance"), _of_instance("renew")),
+    "ConnectKmsInstance": (_("Enable the instance"), _of_instance("enable")),
+    "ModifyInstance": (_("Upgrade the instance"), _of_instance("upgrade")),
+    "RefundInstance": (_("Release the instance"), _of_instance("release")),
+    "ReleaseKmsInstance": (_("Release the instance"), _of_instance("release")),
+    "page:backups": (_("Go to the backups"), lambda facts: f"{_of_instance('detail')(facts)}#backups"),
+    "page:instance": (_("Go to the instance"), _of_instance("detail")),
     "SetDeletionProtection": (_("Go to the switch"), _switch),
     "CreateKey": (_("Create key"), lambda facts: reverse("keys:new")),
     "UpdateAlias": (_("Show the alias"), lambda facts: f"{reverse('aliases:list')}?q={facts['alias'].removeprefix('alias/')}"),

@@ -29,6 +29,14 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "gather-uses": {"task": "keys.tasks.gather_uses", "schedule": 30.0, "options": _DROP},
     # Writes the one event of an expiry; service has stopped by itself, at the date.
     "mark-expired-instances": {"task": "instances.tasks.mark_expired_instances", "schedule": 30.0, "options": _DROP},
+    # An hour before the end: no call meets the end of an instance that renews itself.
+    "renew-due-instances": {"task": "instances.tasks.renew_due_instances", "schedule": 30.0, "options": _DROP},
+    # Reminders are a matter of days; half a minute after their instant is soon.
+    "remind-of-expiries": {"task": "instances.tasks.remind_of_expiries", "schedule": 60.0, "options": _DROP},
+    # Releases what nobody renewed in fifteen days, if a backup of it exists; a minute more or less is nothing to that.
+    "release-due-instances": {"task": "keys.tasks.release_due_instances", "schedule": 60.0, "options": _DROP},
+    # As with due keys: the longest that dead material of a released instance lies in the database.
+    "clear-released-instances": {"task": "keys.tasks.clear_released_instances", "schedule": 10.0, "options": _DROP},
     # Keeps the table of used nonces as small as the clock window of signatures.
     "forget-nonces": {"task": "access.tasks.forget_nonces", "schedule": 60.0, "options": _DROP},
     # /readyz calls the product not ready when this has not come for three minutes.
@@ -37,7 +45,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
 
 # What `manage.py sweep` runs, in this order: instances first, because an expired one holds its keys' deletions.
 SWEEPS: dict[str, Callable[[datetime], int]] = {
+    "renew-due-instances": instance_sweeps.renew_due,
     "mark-expired-instances": instance_sweeps.mark_expired,
+    "remind-of-expiries": instance_sweeps.remind,
+    "release-due-instances": key_sweeps.release_due,
+    "clear-released-instances": key_sweeps.clear_released,
     "destroy-due-keys": key_sweeps.destroy_due,
     "expire-key-material": key_sweeps.expire_material,
     "rotate-due-keys": key_sweeps.rotate_due,

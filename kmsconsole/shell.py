@@ -13,6 +13,7 @@ from base import clock
 from base.caller import Caller
 from base.refusal import Refused
 from crypto.errors import RootKeyError
+from instances.models import Instance
 
 
 def operator() -> Caller:
@@ -34,6 +35,14 @@ def clear_errors() -> Iterator[None]:
     except DatabaseError as error:
         raise CommandError(f"the database does not answer as it should: {str(error).splitlines()[0]}"
                            " (manage.py setup makes or updates its tables)") from None
+
+
+def instance_named(pk: str) -> Instance:
+    """The operator of the machine stands above accounts, so this does not go through a caller's lookup."""
+    instance = Instance.objects.select_related("account").filter(pk=pk).first()
+    if instance is None:
+        raise CommandError(f"there is no instance {pk!r}")
+    return instance
 
 
 def user_named(name: str) -> User:

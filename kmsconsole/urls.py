@@ -7,13 +7,23 @@ from django.contrib import admin
 from django.urls import include, path
 
 from kmsconsole import health, login
-from kmsconsole.pages import errors, instances, overview
+from kmsconsole.pages import errors, instance_actions, instances, overview
 
 handler500 = errors.broken
 
 instance_urls = ([
     path("", instances.instance_list, name="list"),
+    path("new/", instance_actions.new, name="new"),
     path("<str:instance_id>/", instances.detail, name="detail"),
+    path("<str:instance_id>/enable/", instance_actions.enable, name="enable"),
+    path("<str:instance_id>/name/", instance_actions.rename, name="rename"),
+    path("<str:instance_id>/upgrade/", instance_actions.upgrade, name="upgrade"),
+    path("<str:instance_id>/renew/", instance_actions.renew, name="renew"),
+    path("<str:instance_id>/auto-renewal/", instance_actions.auto_renewal, name="auto_renewal"),
+    path("<str:instance_id>/grace-policy/", instance_actions.grace_policy, name="grace_policy"),
+    path("<str:instance_id>/default/", instance_actions.make_default, name="make_default"),
+    path("<str:instance_id>/tags/", instance_actions.tags, name="tags"),
+    path("<str:instance_id>/release/", instance_actions.release, name="release"),
     path("<str:instance_id>/protection/", instances.protection, name="protection"),
 ], "instances")
 

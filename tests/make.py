@@ -63,8 +63,12 @@ def access_key(who: Person) -> tuple[str, str]:
 
 
 def instance(who: Person, *, name: str = "main", months: int = 12, enabled: bool = True, at: datetime | None = None,
-             **more: Any) -> Instance:
+             key_quota: int = 1000, **more: Any) -> Instance:
+    """key_quota: a smaller one than can be ordered lets a test fill the instance."""
     made = instances.order_instance(who(at=at), who.account, name=name, months=months, **more)
+    if key_quota != made.key_quota:
+        Instance.objects.filter(pk=made.pk).update(key_quota=key_quota)
+        made.key_quota = key_quota
     return instances.enable_instance(who(at=at), made) if enabled else made
 
 

@@ -24,6 +24,7 @@ from keys.operations.lifecycle import (
     cancel_key_deletion,
     create_key,
     destroy_key,
+    destroy_with_instance,
     disable_key,
     enable_key,
     schedule_key_deletion,
@@ -41,6 +42,13 @@ from keys.operations.policies import get_key_policy, list_key_policies, set_key_
 from keys.operations.protection import set_deletion_protection
 from keys.operations.quotas import Quota, Quotas, get_kms_instance_quota_infos
 from keys.operations.reading import KeyView, describe_key, describe_key_version, list_key_versions, list_keys
+from keys.operations.releasing import (
+    clear_released_instance,
+    delay_release,
+    refund_instance,
+    release_expired_instance,
+    release_kms_instance,
+)
 from keys.operations.rotation import create_key_version, rotate_key, update_rotation_policy
 from keys.operations.tagging import (
     TagPage,
@@ -54,6 +62,8 @@ from keys.operations.tagging import (
 from keys.operations.transfer import ExportedDataKey, export_data_key, generate_and_export_data_key, re_encrypt
 
 __all__ = [
+    "clear_released_instance", "delay_release", "destroy_with_instance", "refund_instance", "release_expired_instance",
+    "release_kms_instance",
     "get_key_policy", "list_key_policies", "set_key_policy",
     "Quota", "Quotas", "TagPage", "get_kms_instance_quota_infos", "list_resource_tags", "list_tag_resources",
     "set_deletion_protection", "tag_resource", "tag_resources", "untag_resource", "untag_resources",

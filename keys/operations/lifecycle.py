@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -18,7 +19,7 @@ from instances import lookup as instance_lookup
 from instances import opening
 from instances.models import Instance
 from keys import creation, erasing, quota, rotating
-from keys.gate import permit, still_as_seen, still_permitted_by_instance
+from keys.gate import engine_for_new, permit, still_as_seen, still_permitted_by_instance
 from keys.models import Alias, ImportToken, Key, KeyMaterial, KeyTag, KeyVersion
 from keys.operations import policies
 from keys.states import State
@@ -67,7 +68,7 @@ def store_new_key(caller: Caller, key: Key, tags: tuple[tuple[str, str], ...] = 
     if with_material:
         wrapping = opening.wrapping_key_for(caller, key.account, key.instance)
         identity = material_identity(key.account_id, key.pk, version.pk)
-        material = opening.engine_for(wrapping).generate(SPECS[key.spec], identity)
+        material = engine_for_new(caller, wrapping).generate(SPECS[key.spec], identity)
         version.public_key = material.public or None
     with transaction.atomic():
         quota.claim(caller, key.instance)
@@ -152,15 +153,36 @@ def destroy_key(caller: Caller, key: Key) -> Key:
     """
     if key.state != State.PENDING_DELETION or key.state_at(caller.at) is not State.DESTROYED:
         raise Refused(Refusal("Rejected.StateModifiedFailed", {"key": key.pk}, reason="not_due"))
+    erasing.release(_bury(caller, key, caller.at))
+    return key
+
+
+@recording.operation("DestroyKey")
+def destroy_with_instance(caller: Caller, key: Key) -> Key:
+    """The end of a key whose instance was released; only the clock comes here. The key has been dead since the release, with
+    what wrapped its material; this erases the rows.
+
+    Nobody can take a release back, so the provider is told first: a crash in between repeats that, and a second call does
+    no harm. The other order could leave material in a provider that nothing points at any more.
+    """
+    released_at = key.instance.released_at if key.instance else None
+    if key.state == State.DESTROYED or released_at is None:
+        raise Refused(Refusal("Rejected.StateModifiedFailed", {"key": key.pk}, reason="not_due"))
+    erasing.release(erasing.held_by(key))
+    _bury(caller, key, released_at, released_at=released_at, instance=key.instance_id)
+    return key
+
+
+def _bury(caller: Caller, key: Key, at: datetime, **facts: Any) -> erasing.Held:
+    """In one transaction: the key becomes its tombstone. Returns what the providers held of it."""
     with transaction.atomic():
-        key.move(state=State.DESTROYED, destroyed_at=caller.at)
+        key.move(state=State.DESTROYED, destroyed_at=at)
         held = erasing.erase(key)
         ImportToken.objects.filter(key=key).delete()
         aliases = Alias.objects.filter(key=key)
         names = sorted(aliases.values_list("name", flat=True))
         aliases.delete()
         KeyTag.objects.filter(key=key).delete()
-        recording.record(caller, "DestroyKey", key, scheduled_by=key.deletion_scheduled_by,
-                         scheduled_at=key.deletion_scheduled_at, delete_at=key.delete_at, versions=len(held), aliases=names)
-    erasing.release(held)
-    return key
+        recording.record(caller, "DestroyKey", key, scheduled_by=key.deletion_scheduled_by, delete_at=key.delete_at,
+                         scheduled_at=key.deletion_scheduled_at, versions=len(held), aliases=names, **facts)
+    return held

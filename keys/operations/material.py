@@ -86,6 +86,7 @@ def import_key_material(caller: Caller, key: Key, *, encrypted_key_material: str
                              created_at=caller.at)
     material = _kept(caller, key, spec, version, raw)
     with transaction.atomic():
+        gate.still_permitted_by_instance("ImportKeyMaterial", caller, key)
         revived = key.state_at(caller.at) is State.PENDING_IMPORT
         key.move(state=State.ENABLED if revived else State(key.state), material_fingerprint=fingerprint,
                  material_expires_at=importing.expiry(key_material_expire_unix),
@@ -135,7 +136,8 @@ def _kept(caller: Caller, key: Key, spec: Spec, version: KeyVersion, raw: bytes)
     """The row to be stored. Raises Refused where the provider takes no material, or does not answer."""
     holder = opening.wrapping_key_for(caller, key.account, key.instance)
     try:
-        made = opening.engine_for(holder).import_raw(spec, material_identity(key.account_id, key.pk, version.pk), raw)
+        identity = material_identity(key.account_id, key.pk, version.pk)
+        made = gate.engine_for_new(caller, holder).import_raw(spec, identity, raw)
     except Unsupported:
         raise Refused(Refusal("UnsupportedOperation", {"key": key.pk, "spec": key.spec}, reason="provider_takes_no_material"),
                       ) from None

@@ -54,7 +54,7 @@ _READERS: Mapping[str, Callable[[Caller, Instance], Quota]] = {
     "key": _key_versions,
     "secret": lambda caller, instance: Quota("secret", instance.secret_quota, 0),  # there are no secrets yet
     "qps": _calls_a_second,
-    "vpc": lambda caller, instance: Quota("vpc", instance.vpc_quota, 0),  # and no networks to bind
+    "vpc": lambda caller, instance: Quota("vpc", instance.vpc_quota, quota.access_used(instance)),
 }
 
 

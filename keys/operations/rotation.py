@@ -59,7 +59,8 @@ def _add_version(caller: Caller, action: str, key: Key) -> KeyVersion:
     version = KeyVersion(id=ids.key_version_id(key.pk), key=key, is_primary=not SPECS[key.spec].asymmetric, created_at=caller.at)
     holder = opening.wrapping_key_for(caller, key.account, key.instance)
     try:
-        made = opening.engine_for(holder).generate(SPECS[key.spec], material_identity(key.account_id, key.pk, version.pk))
+        identity = material_identity(key.account_id, key.pk, version.pk)
+        made = gate.engine_for_new(caller, holder).generate(SPECS[key.spec], identity)
     except Unavailable:
         raise Refused(Refusal("ServiceUnavailableTemporary", {"key": key.pk}, who="operator")) from None
     version.public_key = made.public or None

@@ -21,10 +21,10 @@ from audit import recording
 from base import ids
 from base.caller import Caller
 from base.refusal import Refusal, Refused
+from instances.tags import LENGTH, LIMIT, why_not_tags
 from keys import lookup
 from keys.gate import permit, reasons
 from keys.models import Key, KeyTag
-from keys.tags import LENGTH, LIMIT, why_not_tags
 
 Pairs = Sequence[tuple[str, str]]
 

@@ -21,7 +21,7 @@ from base.caller import Caller
 from base.refusal import Refusal, Refused
 from crypto import blobs
 from crypto.engine import Engine, material_identity
-from crypto.errors import BadCiphertext, Unavailable, Unsupported
+from crypto.errors import BadCiphertext, MaterialGone, Unavailable, Unsupported
 from crypto.provider import Material
 from crypto.specs import SPECS
 from instances import opening
@@ -118,6 +118,9 @@ def worked(key: Key, work: Callable[[], R]) -> R:
         return work()
     except BadCiphertext:
         raise bad_ciphertext() from None
+    except MaterialGone:
+        # The instance was released, or the key destroyed, after it was read.
+        raise Refused(Refusal("Forbidden.KeyNotFound", {"key": key.pk}, reason="key_destroyed")) from None
     except Unavailable:
         raise Refused(Refusal("ServiceUnavailableTemporary", {"key": key.pk}, who="operator")) from None
     except Unsupported:

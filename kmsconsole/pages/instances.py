@@ -18,19 +18,24 @@ from access.rules import why_not_permitted
 from audit import recording
 from base.caller import Caller
 from base.refusal import Refusal, Refused
-from instances import lookup, operations, rules
+from instances import gate, lookup, operations, rules
+from instances.forms import TERMS
 from instances.models import Instance
 from instances.rules import Facts
+from instances.states import SHOWN_AFTER_RELEASE
 from instances.states import State as InstanceState
 from keys import creation, forms, quota, showing
 from keys import operations as key_operations
 from keys.models import Key
+from keys.operations.releasing import why_not_release, why_release_waits
 from keys.states import State
 
 FEW = 10
 SOON_DAYS = 30
 NEAR = 0.8
 SCALE = 1000
+ACTIONS = ("ConnectKmsInstance", "RenewInstance", "SetRenewal", "SetGracePolicy", "UpdateKmsInstance", "ModifyInstance",
+           "SetDefaultKmsInstance", "TagKmsInstance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Shown:
 
     @property
     def soon(self) -> bool:
-        return self.facts.state is not InstanceState.EXPIRED and self.days_left <= SOON_DAYS
+        return self.facts.state not in (InstanceState.EXPIRED, InstanceState.RELEASED) and self.days_left <= SOON_DAYS
 
     @property
     def expired(self) -> bool:
@@ -75,13 +80,19 @@ def shown(caller: Caller, instances: Sequence[Instance]) -> list[Shown]:
 
 @require_safe
 def instance_list(request: HttpRequest) -> HttpResponse:
-    caller = caller_of(request)
-    found = operations.list_kms_instances(caller, page_number=pages.whole_number(request.GET.get("page", ""), 1),
-                                          page_size=pages.page_size(request))
-    return page(request, "instances/list.html", found=found, rows=shown(caller, found.items))
+    caller, asked = caller_of(request), request.GET
+    tab = asked.get("tab", "")
+    if tab not in (Instance.Type.HARDWARE, "external"):
+        tab = Instance.Type.SOFTWARE
+    found = operations.list_kms_instances(caller, page_number=pages.whole_number(asked.get("page", ""), 1),
+                                          page_size=pages.page_size(request), type=tab)
+    since = caller.at - SHOWN_AFTER_RELEASE
+    gone = Instance.objects.of(caller.account).filter(type=tab, released_at__gt=since).order_by("-released_at", "id")
+    return page(request, "instances/list.html", tab=tab, found=found, rows=shown(caller, found.items), gone=gone,
+                why_not_order=why_not_permitted(caller, "CreateInstance"))
 
 
-def _instance_or_404(request: HttpRequest, instance_id: str, action: str) -> Instance:
+def instance_or_404(request: HttpRequest, instance_id: str, action: str) -> Instance:
     """Whoever asks for an instance that is not there is noted; showing the page of `action` is no try of it."""
     caller = caller_of(request)
     try:
@@ -93,20 +104,24 @@ def _instance_or_404(request: HttpRequest, instance_id: str, action: str) -> Ins
 
 @require_safe
 def detail(request: HttpRequest, instance_id: str) -> HttpResponse:
-    caller, instance = caller_of(request), _instance_or_404(request, instance_id, "GetKmsInstance")
+    caller, instance = caller_of(request), instance_or_404(request, instance_id, "GetKmsInstance")
     operations.get_kms_instance(caller, instance)
     one = shown(caller, [instance])[0]
+    late = one.expired and one.facts.renew_by <= caller.at
     found = key_operations.list_keys(caller, filters={"DKMSInstanceId": [instance.pk]}, page_size=FEW)
     return page(request, "instances/detail.html", one=one, instance=instance, facts=one.facts, found=found,
                 rows=showing.rows(caller, found.items), pending=_pending(caller, instance), term=_term(caller, one),
                 renew_days=days_between(caller.at, one.facts.renew_by), why_not_create=_why_not_create(caller, one),
-                why_not_switch=_why_not_switch(caller, instance), own=_protected(caller, instance))
+                why_not_switch=_why_not_switch(caller, instance), own=_protected(caller, instance),
+                blocked=_blocked(caller, instance), tags=lookup.tags_of(instance), terms=TERMS, late=late,
+                waits=why_release_waits(caller, instance) if late and not instance.auto_renewal_months else (),
+                access=quota.access_used(instance))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def protection(request: HttpRequest, instance_id: str) -> HttpResponse:
     """The switch for the instance and all its keys. Turned off, it says how many keys become deletable."""
-    caller, instance = caller_of(request), _instance_or_404(request, instance_id, "SetDeletionProtection")
+    caller, instance = caller_of(request), instance_or_404(request, instance_id, "SetDeletionProtection")
     name, back = str(instance), reverse("instances:detail", args=[instance.pk])
     names = [name.strip(), instance.pk]
     form = forms.Protection(posted(request), names=names)
@@ -119,6 +134,15 @@ def protection(request: HttpRequest, instance_id: str) -> HttpResponse:
     freed = _could_be_scheduled(caller, instance).count() - own
     return page(request, "instances/protection.html", status=form.status, fragments=("modal",), instance=instance, form=form,
                 name=name, back=back, must="\n".join(names), why_not=_why_not_switch(caller, instance), freed=freed, own=own)
+
+
+def _blocked(caller: Caller, instance: Instance) -> dict[str, tuple[Refusal, ...]]:
+    """action of the page -> the reasons against it."""
+    found = {action: gate.reasons(action, caller, instance) for action in ACTIONS}
+    action = "RefundInstance" if instance.has_term else "ReleaseKmsInstance"
+    # The dialog lets the reader do without a backup, so a missing one does not close the door to it.
+    found["Release"] = why_not_release(action, caller, instance, forced=True)
+    return {action: reasons for action, reasons in found.items() if reasons}
 
 
 def _why_not_switch(caller: Caller, instance: Instance) -> tuple[Refusal, ...]:

@@ -51,7 +51,7 @@ def _needs(caller: Caller, lines: list[Shown], due: list[Key]) -> list[dict[str,
     needs: list[dict[str, Any]] = [
         {"kind": "expired" if line.expired else "expiring", "instance": line.instance, "keys": line.keys,
          "late": line.facts.renew_by <= caller.at, "at": line.facts.renew_by if line.expired else line.instance.end_at}
-        for line in lines if line.expired or line.instance.end_at <= soon]
+        for line in lines if line.expired or (line.instance.end_at <= soon and not line.instance.auto_renewal_months)]
     needs += [{"kind": "pending", "row": row, "key": row.key, "at": row.key.destroyed_from()}
               for row in showing.rows(caller, due)]
     return sorted(needs, key=lambda need: need["at"])[:MOST]

@@ -57,4 +57,15 @@ def build(alice: Person) -> dict[str, str]:
               "form-cancel": reverse("keys:cancel_deletion", args=[keys[State.PENDING_DELETION].pk]),
               "form-repoint": f"{reverse('aliases:repoint')}?name=alias/payments/card-vault",
               "form-delete-alias": f"{reverse('aliases:delete')}?name=alias/payments/card-vault"}
+    flexible, gone = make.instance(alice, name="flexible", charge_type="POSTPAY"), make.instance(alice, name="gone", at=at)
+    new = make.instance(alice, name="not-enabled", enabled=False)
+    operations.refund_instance(alice(), gone)
+    pages |= {"new-instance": reverse("instances:new"), "hardware-instances": "/instances/?tab=hardware",
+              "external-instances": "/instances/?tab=external", "instance-new": reverse("instances:detail", args=[new.pk]),
+              "instance-flexible": reverse("instances:detail", args=[flexible.pk]),
+              "instance-gone": reverse("instances:detail", args=[gone.pk])}
+    pages |= {f"form-instance-{name}": reverse(f"instances:{name}", args=[home.pk]) for name in
+              ("rename", "upgrade", "renew", "auto_renewal", "grace_policy", "make_default", "tags", "release")}
+    pages |= {"form-instance-enable": reverse("instances:enable", args=[new.pk]),
+              "form-instance-release-refused": reverse("instances:release", args=[expired.pk])}
     return pages

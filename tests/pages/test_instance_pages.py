@@ -33,7 +33,7 @@ def test_an_expired_instance_says_how_it_comes_back(alices, alice, words):
     expired = make.Instance.objects.get()
     page = alices.get(page_of(expired))
     assert "Calls to its 1 key now fail with Rejected.Unavailable" in words(page)
-    assert f"manage.py renew_instance {expired.pk} --months 12" in words(page)
+    assert f'action="{page_of(expired)}renew/"' in page.content.decode()
     assert "The instance has expired" in words(page)
     assert 'aria-disabled="true"' in page.content.decode()
 

@@ -22,7 +22,8 @@ MAKERS = {"Refusal": (0, None), "_parameter": (None, 1), "_invalid": (None, 1), 
           "_bad_material": (None, 1), "_refused": (0, None)}
 FACTS = {"key": "key-1", "instance": "kst-1", "name": "main", "alias": "alias/a", "action": "CreateKey", "limit": 5, "used": 5,
          "state": "Enabled", "value": "x", "spec": "RSA_2048", "low": 7, "high": 366, "service": "ECS", "version": "v",
-         "description": "", "delete_at": clock.now() + timedelta(days=7), "end_at": clock.now(), "renew_by": clock.now()}
+         "description": "", "delete_at": clock.now() + timedelta(days=7), "end_at": clock.now(), "renew_by": clock.now(),
+         "months": [1, 2], "plans": [1000, 2000], "keys": 3, "backup_at": clock.now(), "newest_at": clock.now()}
 
 
 def _values(node, where):

@@ -1,4 +1,4 @@
-"""Rules of tag keys and values (reference `keys.md` 12.3). Pure."""
+"""Rules of tag keys and values, of keys and of instances alike (reference `keys.md` 12.3). Pure."""
 
 from __future__ import annotations
 

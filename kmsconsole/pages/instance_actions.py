@@ -1,0 +1,218 @@
+"""Pages that order an instance or change one. Each is a dialog and a page; each POST is one operation.
+
+GET asks the rules, so the reasons stand there before anything is typed. POST sends the revision the reader saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from access import dates
+from access.pages import ActionForm, caller_of, done, page, posted
+from access.rules import why_not_permitted
+from audit.models import Event
+from base.caller import Caller
+from base.refusal import Refusal
+from instances import forms, gate, lookup, operations, plans, states
+from instances.models import Instance
+from keys import operations as key_operations
+from keys import quota
+from keys.models import Alias, Key
+from keys.operations.releasing import why_not_release
+from keys.states import CRYPTOGRAPHY
+from kmsconsole.pages.instances import instance_or_404
+
+FORM = require_http_methods(["GET", "HEAD", "POST"])
+LOOKED_AT = 50_000
+
+
+def _url(instance: Instance) -> str:
+    return reverse("instances:detail", args=[instance.pk])
+
+
+def _act(request: HttpRequest, instance: Instance, action: str, form: ActionForm,
+         work: Callable[[Caller, dict[str, Any]], str]) -> HttpResponse | None:
+    """The answer to a POST that worked; otherwise None, and `form` knows why. work: the one operation; returns the toast."""
+    if form.is_valid():
+        with form.catching(caller_of(request), action):
+            return done(request, _url(instance), work(caller_of(request), form.cleaned_data))
+    return None
+
+
+def _show(request: HttpRequest, template: str, instance: Instance, form: ActionForm, why_not: tuple[Refusal, ...],
+          **more: Any) -> HttpResponse:
+    return page(request, f"instances/{template}.html", status=form.status, fragments=("modal",), instance=instance, form=form,
+                name=str(instance), back=_url(instance), why_not=why_not, **more)
+
+
+@FORM
+def new(request: HttpRequest) -> HttpResponse:
+    caller = caller_of(request)
+    usual = plans.Order("")
+    first = {"type": "hardware" if request.GET.get("type") == "hardware" else "software", "charge_type": "PREPAY",
+             "spec": plans.USUAL["software"], "spec_hardware": plans.USUAL["hardware"], "key_quota": usual.key_quota,
+             "secret_quota": usual.secret_quota, "vpc_quota": usual.vpc_quota, "months": usual.months,
+             "auto_renewal_months": 0, "grace_policy": usual.grace_policy}
+    form = forms.Order(posted(request), initial=first)
+    if form.is_valid():
+        with form.catching(caller, "CreateInstance"):
+            order = {name: value for name, value in form.cleaned_data.items() if name != "revision"}
+            made = operations.order_instance(caller, **order)
+            return done(request, _url(made), _("Ordered. Enable it, and it takes keys."))
+    return page(request, "instances/new.html", status=form.status, form=form, why_not=why_not_permitted(caller, "CreateInstance"),
+                plans=plans.PLANS, terms=forms.TERMS, renewals=[months for months in plans.AUTO_RENEWALS if months])
+
+
+@FORM
+def enable(request: HttpRequest, instance_id: str) -> HttpResponse:
+    instance = instance_or_404(request, instance_id, "ConnectKmsInstance")
+    form = forms.Networks(posted(request))
+
+    def work(caller: Caller, given: dict[str, Any]) -> str:
+        operations.enable_instance(caller, instance, **given)
+        return _("Enabled.")
+
+    return _act(request, instance, "ConnectKmsInstance", form, work) or _show(
+        request, "enable", instance, form, gate.reasons("ConnectKmsInstance", caller_of(request), instance))
+
+
+@FORM
+def rename(request: HttpRequest, instance_id: str) -> HttpResponse:
+    instance = instance_or_404(request, instance_id, "UpdateKmsInstance")
+    form = forms.Name(posted(request), initial={"name": instance.name})
+
+    def work(caller: Caller, given: dict[str, Any]) -> str:
+        operations.rename_instance(caller, instance, **given)
+        return _("Renamed.")
+
+    return _act(request, instance, "UpdateKmsInstance", form, work) or _show(
+        request, "rename", instance, form, gate.reasons("UpdateKmsInstance", caller_of(request), instance))
+
+
+@FORM
+def upgrade(request: HttpRequest, instance_id: str) -> HttpResponse:
+    instance = instance_or_404(request, instance_id, "ModifyInstance")
+    had = {"spec": instance.spec, "key_quota": instance.key_quota, "secret_quota": instance.secret_quota,
+           "vpc_quota": instance.vpc_quota}
+    form = forms.Quotas(posted(request), initial=had)
+
+    def work(caller: Caller, given: dict[str, Any]) -> str:
+        operations.upgrade_instance(caller, instance, **given)
+        return _("Upgraded.")
+
+    return _act(request, instance, "ModifyInstance", form, work) or _show(
+        request, "upgrade", instance, form, gate.reasons("ModifyInstance", caller_of(request), instance), had=had,
+        plans=[spec for spec in plans.PLANS[instance.type] if spec >= instance.spec])
+
+
+@FORM
+def renew(request: HttpRequest, instance_id: str) -> HttpResponse:
+    instance = instance_or_404(request, instance_id, "RenewInstance")
+    form = forms.Months(posted(request), initial={"months": 12})
+
+    def work(caller: Caller, given: dict[str, Any]) -> str:
+        operations.renew_instance(caller, instance, **given)
+        return _("Renewed until %(date)s.") % {"date": dates.clock_time(instance.end_at)}
+
+    return _act(request, instance, "RenewInstance", form, work) or _show(
+        request, "renew", instance, form, gate.reasons("RenewInstance", caller_of(request), instance), terms=forms.TERMS)
+
+
+@FORM
+def auto_renewal(request: HttpRequest, instance_id: str) -> HttpResponse:
+    instance = instance_or_404(request, instance_id, "SetRenewal")
+    form = forms.Months(posted(request), initial={"months": instance.auto_renewal_months})
+
+    def work(caller: Caller, given: dict[str, Any]) -> str:
+        operations.set_renewal(caller, instance, **given)
+        return _("Automatic renewal is on.") if instance.auto_renewal_months else _("Automatic renewal is off.")
+
+    return _act(request, instance, "SetRenewal", form, work) or _show(
+        request, "auto_renewal", instance, form, gate.reasons("SetRenewal", caller_of(request), instance),
+        renewals=plans.AUTO_RENEWALS)
+
+
+@FORM
+def grace_policy(request: HttpRequest, instance_id: str) -> HttpResponse:
+    instance = instance_or_404(request, instance_id, "SetGracePolicy")
+    form = forms.Policy(posted(request), initial={"policy": instance.grace_policy})
+
+    def work(caller: Caller, given: dict[str, Any]) -> str:
+        operations.set_grace_policy(caller, instance, **given)
+        return _("Saved.")
+
+    return _act(request, instance, "SetGracePolicy", form, work) or _show(
+        request, "grace_policy", instance, form, gate.reasons("SetGracePolicy", caller_of(request), instance))
+
+
+@FORM
+def make_default(request: HttpRequest, instance_id: str) -> HttpResponse:
+    instance = instance_or_404(request, instance_id, "SetDefaultKmsInstance")
+    form = forms.Change(posted(request))
+
+    def work(caller: Caller, given: dict[str, Any]) -> str:
+        operations.set_default_instance(caller, instance, **given)
+        return _("It is the default instance now.")
+
+    return _act(request, instance, "SetDefaultKmsInstance", form, work) or _show(
+        request, "make_default", instance, form, gate.reasons("SetDefaultKmsInstance", caller_of(request), instance),
+        before=lookup.default_instance(instance.account_id))
+
+
+@FORM
+def tags(request: HttpRequest, instance_id: str) -> HttpResponse:
+    instance = instance_or_404(request, instance_id, "TagKmsInstance")
+    form = forms.Tag(posted(request))
+    action = "UntagKmsInstance" if form.is_bound and request.POST.get("remove") else "TagKmsInstance"
+
+    def work(caller: Caller, given: dict[str, Any]) -> str:
+        if given["remove"]:
+            operations.untag_instance(caller, instance, names=[given["remove"]], revision=given["revision"])
+            return _("Tag removed.")
+        operations.tag_instance(caller, instance, pairs=[(given["tag_key"], given["tag_value"])], revision=given["revision"])
+        return _("Tag saved.")
+
+    return _act(request, instance, action, form, work) or _show(
+        request, "tags", instance, form, gate.reasons("TagKmsInstance", caller_of(request), instance),
+        tags=lookup.tags_of(instance))
+
+
+@FORM
+def release(request: HttpRequest, instance_id: str) -> HttpResponse:
+    """Pay-as-you-go is released, a subscription unsubscribed; both end the same way. A missing backup alone can be
+    overridden, so it is shown apart from what cannot."""
+    caller = caller_of(request)
+    action = "RefundInstance" if instance_or_404(request, instance_id, "ReleaseKmsInstance").has_term else "ReleaseKmsInstance"
+    instance = instance_or_404(request, instance_id, action)
+    names = [str(instance).strip(), instance.pk]
+    form = forms.Release(posted(request), names=names)
+
+    def work(caller: Caller, given: dict[str, Any]) -> str:
+        end = key_operations.refund_instance if instance.has_term else key_operations.release_kms_instance
+        end(caller, instance, force_delete_without_backup=given["without_backup"], revision=given["revision"])
+        return _("Released.")
+
+    if answer := _act(request, instance, action, form, work):
+        return answer
+    against = why_not_release(action, caller, instance)
+    stops = tuple(reason for reason in against if reason.code != "Forbidden.NoBackup")
+    return _show(request, "release", instance, form, stops, no_backup=[reason for reason in against if reason not in stops],
+                 must="\n".join(names), lost=_lost(caller, instance))
+
+
+def _lost(caller: Caller, instance: Instance) -> dict[str, Any]:
+    """What breaks and what is gone: keys, names, and who used the keys lately."""
+    keys = Key.objects.living(caller.at).filter(instance=instance)
+    newest = Event.objects.order_by("-id").values_list("id", flat=True).first() or 0
+    used = Event.objects.filter(id__gt=newest - LOOKED_AT, account=instance.account_id, action__in=CRYPTOGRAPHY, outcome="ok",
+                                at__gt=caller.at - 30 * states.ONE_DAY, object_id__in=keys.values("pk"))
+    return {"keys": keys.count(), "versions": quota.used(instance), "aliases": Alias.objects.filter(key__in=keys).count(),
+            "callers": sorted(set(used.values_list("principal", flat=True))),
+            "renew_by": states.renew_by(instance.end_at, settings.KMS_BILLING_ZONE)}
