@@ -1,4 +1,4 @@
-"""Accounts, users, AccessKeys, used nonces, and the check value of the root key."""
+"""Accounts, users, AccessKeys, used nonces, the check values of root keys, and the keys of purposes."""
 
 from __future__ import annotations
 
@@ -114,11 +114,26 @@ class UsedNonce(models.Model):
 
 
 class RootKeyCheck(models.Model):
-    """What a right root key computes. Never the key, and nothing from which it could be found."""
+    """What a right root key computes, for each generation there was. Never the key, and nothing from which it could be found.
+    `retired_at`: nothing is sealed under it any more; only old backups of this database need it."""
 
     generation = models.PositiveIntegerField(primary_key=True)
     check_value = models.CharField(max_length=64)
     created_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"generation {self.generation}"
+
+
+class PurposeKey(models.Model):
+    """A key for one purpose (sealing AccessKey secrets, fingerprints of material), sealed by the root key. Its bytes outlive
+    the root key they were derived from: a fingerprint must never change."""
+
+    purpose = models.CharField(max_length=32, primary_key=True)
+    sealed = models.BinaryField()
+    root_generation = models.PositiveIntegerField()
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.purpose

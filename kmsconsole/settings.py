@@ -31,6 +31,8 @@ except (clock.ClockOffsetError, ZoneInfoNotFoundError, ValueError) as error:
 # The root key: from the environment or a file in production, else a 0600 file that the first start makes.
 KMS_ROOT_KEY = environment.secret("KMS_ROOT_KEY")
 KMS_ROOT_KEY_PATH = DATA_DIR / "root.key"
+KMS_ROOT_KEY_NEXT = environment.secret("KMS_ROOT_KEY_NEXT")
+KMS_ROOT_KEY_NEXT_PATH = DATA_DIR / "root.next"
 
 # --- Django -----------------------------------------------------------------------------------------------------------
 SECRET_KEY = environment.secret("DJANGO_SECRET_KEY") or environment.secret_in_file(DATA_DIR / "django-secret")
