@@ -12,6 +12,7 @@ from base import clock
 from instances import sweeps as instance_sweeps
 from keys import rewrapping, usage_sweep
 from keys import sweeps as key_sweeps
+from kmsconsole import notices
 
 CLOCK = "clock"
 _DROP = {"expires": 60}
@@ -31,6 +32,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "rewrap-material": {"task": "keys.tasks.rewrap_material", "schedule": 30.0, "options": _DROP},
     # Writes the one event of an expiry; service has stopped by itself, at the date.
     "mark-expired-instances": {"task": "instances.tasks.mark_expired_instances", "schedule": 30.0, "options": _DROP},
+    # Mails and webhooks of what people should hear of; a receiver that does not answer only holds its own channel.
+    "send-notices": {"task": "kmsconsole.tasks.send_notices", "schedule": 15.0, "options": _DROP},
     # Keeps the table of used nonces as small as the clock window of signatures.
     "forget-nonces": {"task": "access.tasks.forget_nonces", "schedule": 60.0, "options": _DROP},
     # /readyz calls the product not ready when this has not come for three minutes.
@@ -46,5 +49,6 @@ SWEEPS: dict[str, Callable[[datetime], int]] = {
     "forget-import-tokens": key_sweeps.forget_import_tokens,
     "gather-uses": usage_sweep.gather_uses,
     "rewrap-material": rewrapping.rewrap_superseded,
+    "send-notices": notices.send,
     "forget-nonces": lambda now: access_sweeps.forget_nonces(clock.real_now()),
 }

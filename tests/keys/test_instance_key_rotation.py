@@ -167,7 +167,8 @@ def test_keys_are_made_used_imported_and_erased_meanwhile(alice: Person, instanc
         if number == 0:  # the clock, three rotations long
             for _ in range(3):
                 keys.rotate_instance_key(make.operator(), Instance.objects.get())
-                finish()
+                while WrappingKey.objects.superseded().exists():
+                    finish()
             return []
         if number == 1:
             return [sealed(alice, make.key(alice, home=Instance.objects.get())) for _ in range(10)]
