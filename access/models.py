@@ -21,6 +21,8 @@ class Role(models.TextChoices):
     ADMINISTRATOR = "administrator"
     KEY_USER = "key-user"
     AUDITOR = "auditor"
+    # A product of the vendor's, or what stands in for one: signs with AccessKeys, cannot log in.
+    SERVICE = "service"
 
 
 class Account(models.Model):
@@ -48,7 +50,9 @@ class User(AbstractUser):
         """Costs one query, for the documents of the user, unless they are given."""
         if documents is None:
             documents = UserPolicy.objects.filter(user=self).values_list("name", "document")
-        return Caller(self.account_id or "", f"user/{self.username}", door, at, (self.role,), request_id,
+        # One product works in many accounts: `ecs@<uid>` is its user in one of them.
+        principal = f"service/{self.username.partition('@')[0]}" if self.role == Role.SERVICE else f"user/{self.username}"
+        return Caller(self.account_id or "", principal, door, at, (self.role,), request_id,
                       access_key_id, address, tuple(documents), settings.KMS_REGION)
 
 

@@ -13,7 +13,7 @@ from base import ids
 from base.caller import Caller
 from base.clock import iso
 from base.page import Page
-from instances.models import Instance
+from instances.models import Instance, WrappingKey
 from instances.states import State
 from keys.models import Alias, Key, KeyTag, KeyVersion
 from keys.operations import (
@@ -174,6 +174,10 @@ def instance(caller: Caller, row: Instance) -> Body:
         "DeletionProtection": row.deletion_protection,
         "DeletionProtectionDescription": row.deletion_protection_description,
     }}
+
+
+def instance_key(caller: Caller, row: WrappingKey) -> Body:
+    return {"KmsInstanceId": row.instance_id, "Generation": row.generation}
 
 
 def key_policy(caller: Caller, text: str) -> Body:

@@ -131,6 +131,9 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     "version_too_early": (_("It is too early for another version"), _("The next one can be made from %(free_at)s.")),
     "quota_versions": (_("The key has all the versions it can have"), _("A key may have %(limit)s versions.")),
     "rotation_not_due": (_("Rotation is not due"), _("Only the clock does this, on the next rotation date.")),
+    # service keys
+    "service_code": (_("The product code is not valid"), _("Small letters and digits, as in ecs.")),
+    "not_this_service": (_("The key belongs to somebody else"), _("A service uses its own key and the default key only.")),
     # the keys above keys
     "hardware_key_in_hsm": (_("The keys of this instance are in its HSM"),
                             _("The HSM itself protects them; no instance key of this console lies over them.")),
