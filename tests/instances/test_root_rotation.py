@@ -156,6 +156,23 @@ class TestRotation:
 
 
 @pytest.mark.django_db
+class TestDataFromBefore:
+    """Made when purpose keys had no rows and instance keys no check value."""
+
+    def test_it_opens_with_the_same_bytes_and_rotates(self) -> None:
+        estate = Estate()
+        sealed = root.root_key(1).derive("import-token").seal(b"old", opening._identity("1", "kst", 1))
+        PurposeKey.objects.all().delete()
+        WrappingKey.objects.update(check_value="")
+        estate.assert_whole()
+        rotate()
+        forget()
+        assert root.purpose_key("import-token").open(sealed, opening._identity("1", "kst", 1)) == b"old"
+        assert all(WrappingKey.objects.values_list("check_value", flat=True))
+        estate.assert_whole()
+
+
+@pytest.mark.django_db
 class TestTheStart:
     def test_it_names_the_generation_that_is_missing(self, settings: Any) -> None:
         Estate()
