@@ -31,6 +31,11 @@ class TestCheck:
         assert "generation 7" in found[0].msg
 
 
+@pytest.mark.django_db
+def test_before_set_up_there_is_nothing_to_check() -> None:
+    assert checks.instance_keys_open(databases=["default"]) == []
+
+
 def test_without_a_database_it_asks_none() -> None:
     assert checks.instance_keys_open() == []
 
