@@ -1,4 +1,4 @@
-"""Accounts, users, AccessKeys, used nonces, and the check value of the root key."""
+"""Accounts, users, AccessKeys, used nonces, the check values of root keys, and the keys of purposes."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class Role(models.TextChoices):
     ADMINISTRATOR = "administrator"
     KEY_USER = "key-user"
     AUDITOR = "auditor"
+    # A product of the vendor's, or what stands in for one: signs with AccessKeys, cannot log in.
+    SERVICE = "service"
 
 
 class Account(models.Model):
@@ -48,7 +50,9 @@ class User(AbstractUser):
         """Costs one query, for the documents of the user, unless they are given."""
         if documents is None:
             documents = UserPolicy.objects.filter(user=self).values_list("name", "document")
-        return Caller(self.account_id or "", f"user/{self.username}", door, at, (self.role,), request_id,
+        # One product works in many accounts: `ecs@<uid>` is its user in one of them.
+        principal = f"service/{self.username.partition('@')[0]}" if self.role == Role.SERVICE else f"user/{self.username}"
+        return Caller(self.account_id or "", principal, door, at, (self.role,), request_id,
                       access_key_id, address, tuple(documents), settings.KMS_REGION)
 
 
@@ -114,11 +118,26 @@ class UsedNonce(models.Model):
 
 
 class RootKeyCheck(models.Model):
-    """What a right root key computes. Never the key, and nothing from which it could be found."""
+    """What a right root key computes, for each generation there was. Never the key, and nothing from which it could be found.
+    `retired_at`: nothing is sealed under it any more; only old backups of this database need it."""
 
     generation = models.PositiveIntegerField(primary_key=True)
     check_value = models.CharField(max_length=64)
     created_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"generation {self.generation}"
+
+
+class PurposeKey(models.Model):
+    """A key for one purpose (sealing AccessKey secrets, fingerprints of material), sealed by the root key. Its bytes outlive
+    the root key they were derived from: a fingerprint must never change."""
+
+    purpose = models.CharField(max_length=32, primary_key=True)
+    sealed = models.BinaryField()
+    root_generation = models.PositiveIntegerField()
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.purpose

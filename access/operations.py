@@ -50,12 +50,13 @@ def create_account(caller: Caller, *, name: str, uid: str = "") -> Account:
 @recording.operation("CreateUser")
 def create_user(caller: Caller, account: Account, *, name: str, password: str, role: str = Role.AUDITOR,
                 is_superuser: bool = False) -> User:
-    """A person of `account`. The password is hashed at once and stands nowhere else. Raises IntegrityError on a taken name."""
+    """A person of `account`, or a service, which cannot log in. The password is hashed at once and stands nowhere else. Raises
+    IntegrityError on a taken name."""
     _permit(caller, "CreateUser")
     with transaction.atomic():
         user = User(username=name, account=account, role=role, is_staff=is_superuser, is_superuser=is_superuser,
                     date_joined=caller.at)
-        user.set_password(password)
+        user.set_password(password if role != Role.SERVICE else None)
         user.save(force_insert=True)
         recording.record(caller, "CreateUser", ("user", name), role=role)
     return user

@@ -27,6 +27,8 @@ PRESETS: dict[str, tuple[Statement, ...]] = {
         "Encrypt", "Decrypt", "GenerateDataKey*", "ReEncrypt*", "Asymmetric*", "GenerateMac", "VerifyMac",
         "ExportDataKey", "GenerateAndExportDataKey"),
     "auditor": _preset("auditor", "Describe*", "List*", "GetKms*", "GetDefault*", "GetKeyPolicy"),
+    # A service has implicit access to its own key and the default CMK; `keys.rules` keeps it there.
+    "service": _preset("service", "CreateServiceKey", "DescribeKey", "Encrypt", "Decrypt", "GenerateDataKey*", "ReEncrypt*"),
     "system": _preset("system", "*"),
 }
 # What a call is about that names no resource of its own (12.2); any other is about the account as a whole.

@@ -13,7 +13,7 @@ from base import ids
 from base.caller import Caller
 from base.clock import iso
 from base.page import Page
-from instances.models import Instance
+from instances.models import Instance, WrappingKey
 from instances.states import State, renew_by
 from keys.models import Alias, Key, KeyTag, KeyVersion
 from keys.operations import (
@@ -188,6 +188,10 @@ def term(caller: Caller, row: Instance) -> Body:
 
 def instance_tags(caller: Caller, tags: dict[str, str]) -> Body:
     return {"Tags": {"Tag": [{"TagKey": name, "TagValue": value} for name, value in tags.items()]}}
+
+
+def instance_key(caller: Caller, row: WrappingKey) -> Body:
+    return {"KmsInstanceId": row.instance_id, "Generation": row.generation}
 
 
 def key_policy(caller: Caller, text: str) -> Body:

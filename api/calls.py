@@ -83,6 +83,7 @@ EXTENSIONS = frozenset({
     # Instances: what the vendor sells over its billing API, and what it offers in its console only.
     "CreateInstance", "RenewInstance", "ModifyInstance", "SetRenewal", "RefundInstance", "UpdateKmsInstance", "SetGracePolicy",
     "SetDefaultKmsInstance", "GetKmsInstanceTerm", "TagKmsInstance", "UntagKmsInstance", "ListKmsInstanceTags",
+    "CreateServiceKey", "RotateInstanceKey",
 })
 POLICY_NAME = Text("PolicyName", default="default")
 DRY_RUN = Bool("DryRun", default=False)
@@ -190,6 +191,8 @@ CALLS: dict[str, Call] = {
     "GetKmsInstanceQuotaInfos": Call(keys.get_kms_instance_quota_infos, answers.quotas,
                                      instance=FilledInstanceId("KmsInstanceId", default=None),
                                      resource_type=Text("ResourceType", default="")),
+    "CreateServiceKey": Call(keys.create_service_key, answers.created_key, service=Text("Service")),
+    "RotateInstanceKey": Call(keys.rotate_instance_key, answers.instance_key, instance=InstanceId("KmsInstanceId")),
     "OpenKmsService": Call(regions.open_kms_service, answers.nothing),
     "ListKmsInstances": Call(instances.list_kms_instances, answers.instances, **pages(size=20)),
     "GetKmsInstance": Call(instances.get_kms_instance, answers.instance, instance=InstanceId("KmsInstanceId")),

@@ -27,12 +27,12 @@ CLASSES: Mapping[str, Rate] = {
         ListAliasesByKeyId ListTagResources DescribeRegions"""),
     "policy-reads": _rate(50, "GetKeyPolicy ListKeyPolicies"),  # (i)
     "tag-reads": _rate(300, "ListResourceTags"),
-    "create": _rate(10, "CreateKey"),
+    "create": _rate(10, "CreateKey CreateServiceKey"),
     "writes": _rate(30, """
         ImportKeyMaterial EnableKey DisableKey SetDeletionProtection ScheduleKeyDeletion CancelKeyDeletion
         DeleteKeyMaterial UpdateKeyDescription UpdateRotationPolicy CreateAlias UpdateAlias DeleteAlias TagResource
         TagResources UntagResource UntagResources"""),
-    "version-and-policy-writes": _rate(30, "CreateKeyVersion SetKeyPolicy"),  # (i)
+    "version-and-policy-writes": _rate(30, "CreateKeyVersion SetKeyPolicy RotateInstanceKey"),  # (i)
     "cryptography": _rate(1000, "Encrypt Decrypt GenerateDataKey GenerateDataKeyWithoutPlaintext"),
     "macs-and-exports": _rate(1000, "GenerateMac VerifyMac ExportDataKey GenerateAndExportDataKey"),  # (i)
     "key-pairs": _rate(200, "AsymmetricSign AsymmetricVerify AsymmetricEncrypt AsymmetricDecrypt"),

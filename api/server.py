@@ -34,11 +34,11 @@ def on_starting(arbiter: Any) -> None:
     django.setup()
     from django.db import connections
 
-    from access import root
     from crypto.errors import RootKeyError
+    from instances import opening
 
     try:
-        root.check()
+        opening.check_root_keys()
     except RootKeyError as error:
         arbiter.log.error("%s", error)
         raise SystemExit(3) from None

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
-from audit.models import Event
+from audit.models import Delivery, Event
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -36,3 +36,10 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
 class EventAdmin(ReadOnly):
     list_display = ("at", "account", "principal", "door", "action", "object_id", "outcome")
     list_filter = ("door",)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnly):
+    list_display = ("event", "channel", "tries", "next_try_at", "delivered_at", "given_up_at", "error")
+    list_filter = ("channel",)
+    list_select_related = ("event",)

@@ -1,4 +1,5 @@
-"""One append-only table. Rows are never changed; nothing here points at another table, so nothing can be lost with it."""
+"""One append-only table, whose rows are never changed and point at no other table, so that nothing can be lost with it; and
+what of it is on its way to people outside."""
 
 from __future__ import annotations
 
@@ -31,3 +32,40 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.outcome} {self.object_id}"
+
+
+class OutboxCursor(models.Model):
+    """Up to which event deliveries have been queued, and up to which the next run may go (`audit.following`)."""
+
+    queued_to = models.PositiveBigIntegerField()
+    seen_to = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return str(self.queued_to)
+
+
+class Delivery(models.Model):
+    """One event on its way through one channel. `error`: why the latest try failed, in our words."""
+
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="+")
+    channel = models.CharField(max_length=16)
+    tries = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    given_up_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "deliveries"
+        indexes = [models.Index(fields=["next_try_at", "id"], name="delivery_due", condition=models.Q(next_try_at__isnull=False))]
+        constraints = [
+            models.UniqueConstraint(fields=["event", "channel"], name="delivery_once"),
+            models.CheckConstraint(name="delivery_has_one_end",
+                                   condition=models.Q(delivered_at=None) | models.Q(given_up_at=None)),
+            models.CheckConstraint(name="delivery_waits_or_ended", condition=models.Q(
+                next_try_at__isnull=False, delivered_at=None, given_up_at=None) | models.Q(next_try_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} {self.channel}"

@@ -13,7 +13,7 @@ class Caller:
     """One request's asker. Time is an argument: everything an operation decides, it decides as of `at`.
 
     account: uid of the account, 16 digits; empty for the system.
-    principal: ``user/<name>`` or ``system/<job>``, as in the vendor's ARNs.
+    principal: ``user/<name>``, ``service/<product code>`` or ``system/<job>``, as in the vendor's ARNs.
     door: ``api``, ``console``, ``console-1.0``, ``clock`` or ``shell``.
     at: aware UTC datetime of the product's clock (`base.clock.now`).
     roles: names of the caller's permission presets; `access.rules` says what each may do.
@@ -36,6 +36,12 @@ class Caller:
     def arn(self) -> str:
         """``acs:ram::<account>:user/<name>``, as policies name the caller."""
         return f"acs:ram::{self.account}:{self.principal}"
+
+    @property
+    def service(self) -> str:
+        """The code of the product that calls for this account (``ecs``); empty for everybody else."""
+        kind, _, name = self.principal.partition("/")
+        return name if kind == "service" else ""
 
     @classmethod
     def system(cls, at: datetime, *, job: str = "clock", door: str = "clock") -> Caller:

@@ -1,4 +1,4 @@
-"""What we store sealed: instance keys, key material, AccessKey secrets. AES-256-GCM, one format.
+"""What we store sealed: instance and purpose keys, key material, AccessKey secrets. AES-256-GCM, one format.
 
     offset  length  content
     0       1       format, 0x01
@@ -33,8 +33,8 @@ _TAG = 16
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a sealed thing is. purpose: ``instance-key``, ``key-material``, ``access-key``; account: uid; owner: id of the
-    key, instance or AccessKey; version: id or generation of the sealed thing itself."""
+    """What a sealed thing is. purpose: ``instance-key``, ``key-material``, ``purpose-key``, ``access-key``; account: uid;
+    owner: id of the key, instance or AccessKey; version: id or generation of the sealed thing itself."""
 
     purpose: str
     account: str
@@ -81,7 +81,11 @@ class WrappingKey:
 
     def derive(self, purpose: str) -> WrappingKey:
         """An independent key for one purpose (HKDF-SHA256)."""
-        return WrappingKey(HKDF(SHA256(), 32, None, b"kms-console " + purpose.encode()).derive(self._raw))
+        return WrappingKey(self.derived(purpose))
+
+    def derived(self, purpose: str) -> bytes:
+        """The bytes of that key, for sealing."""
+        return HKDF(SHA256(), 32, None, b"kms-console " + purpose.encode()).derive(self._raw)
 
     def seal(self, plain: bytes, identity: Identity) -> bytes:
         iv = os.urandom(_IV)

@@ -1,4 +1,4 @@
-"""The four errors a provider may raise, and the two of the key hierarchy. None carries bytes."""
+"""The four errors a provider may raise, and those of the key hierarchy. None carries bytes."""
 
 
 class ProviderError(Exception):
@@ -23,3 +23,12 @@ class MaterialGone(ProviderError):
 
 class RootKeyError(Exception):
     """The root key is missing, unreadable, or not the one this database was made with. The text is for the operator."""
+
+
+class MissingRootKey(RootKeyError):
+    """Something is sealed under a generation of the root key that is not here."""
+
+    def __init__(self, generation: int, name: str) -> None:
+        super().__init__(f"generation {generation} of the root key is not here, and keys are sealed under it; "
+                         f"restore it as {name} or KMS_ROOT_KEY_NEXT, nothing was changed")
+        self.generation = generation

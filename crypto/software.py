@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -117,6 +118,18 @@ class SoftwareProvider(RawKeys):
 
     def _keep(self, spec: Spec, identity: Identity, raw: bytes) -> bytes:
         return self._wrapping.seal(raw, identity)
+
+    def moved_to(self, other: SoftwareProvider, material: Material) -> bytes:
+        """What `other` stores of the same key, proved to open before it is given out. Raises MaterialGone."""
+        raw = self._open(material)
+        stored = other._keep(material.spec, material.identity, raw)
+        if other._open(replace(material, stored=stored)) != raw:
+            raise MaterialGone
+        return stored
+
+    def proved(self, material: Material) -> None:
+        """Raises MaterialGone where `material` does not open."""
+        self._open(material)
 
     def destroy(self, material: Material) -> None:
         """Nothing is kept here; the caller overwrites and removes the stored bytes."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from access.models import Account
 from base.refusal import Refusal, Refused
@@ -147,6 +147,23 @@ class InstanceTag(models.Model):
         return f"{self.tag_key}={self.tag_value}"
 
 
+class WrappingKeyQuerySet(models.QuerySet["WrappingKey"]):
+    def holding_bytes(self) -> WrappingKeyQuerySet:
+        """Those that are not destroyed and hold something sealed."""
+        return self.filter(destroyed_at=None).exclude(sealed=b"").order_by("pk")
+
+    def of(self, account: str, instance: str | None) -> WrappingKeyQuerySet:
+        """Of one instance, or of the account's shared store; the newest first."""
+        return self.filter(account=account, instance=instance).order_by("-generation")
+
+    def superseded(self) -> WrappingKeyQuerySet:
+        """Software keys that a rotation has given a successor: what they wrap moves there, then they are destroyed."""
+        newer = WrappingKey.objects.filter(generation__gt=OuterRef("generation"), account=OuterRef("account"))
+        return self.holding_bytes().filter(
+            Exists(newer.filter(instance=OuterRef("instance"))) | Q(instance=None) & Exists(newer.filter(instance=None)),
+            provider="software")
+
+
 class WrappingKey(models.Model):
     """An instance key, sealed by the root key: the middle of root key -> instance key -> key material.
 
@@ -161,8 +178,11 @@ class WrappingKey(models.Model):
     provider = models.CharField(max_length=16, default="software")
     sealed = models.BinaryField()
     root_generation = models.PositiveIntegerField(default=1)
+    check_value = models.CharField(max_length=64, blank=True, help_text="what only this key computes")
     created_at = models.DateTimeField()
     destroyed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = WrappingKeyQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -7,13 +7,13 @@ import time
 
 from django.db import IntegrityError, transaction
 
+from access import root
 from access.models import Account
-from access.root import purpose_key
 from base.caller import Caller
 from crypto.engine import Engine
 from crypto.envelope import Identity
 from crypto.envelope import WrappingKey as OpenKey
-from crypto.errors import MaterialGone
+from crypto.errors import BadCiphertext, MaterialGone
 from crypto.registry import open_provider
 from instances.models import Instance, WrappingKey
 
@@ -24,21 +24,72 @@ KEPT_SECONDS = 600
 _period = -1.0
 
 
+def owner_of(key: WrappingKey) -> str:
+    return key.instance_id or "shared"
+
+
 def _identity(account: str, owner: str, generation: int) -> Identity:
     return Identity(PURPOSE, account, owner, str(generation))
 
 
-def make_wrapping_key(caller: Caller, account: Account, instance: Instance | None) -> WrappingKey:
+def _identity_of(key: WrappingKey) -> Identity:
+    return _identity(key.account_id, owner_of(key), key.generation)
+
+
+def make_wrapping_key(caller: Caller, account: Account, instance: Instance | None, generation: int = 1) -> WrappingKey:
     """A fresh instance key, sealed; for `instance` None the key of the account's shared store."""
-    _, raw = OpenKey.generate()
-    sealed = purpose_key(PURPOSE).seal(raw, _identity(account.pk, instance.pk if instance else "shared", 1))
-    return WrappingKey.objects.create(account=account, instance=instance, sealed=sealed, created_at=caller.at)
+    opened, raw = OpenKey.generate()
+    key = WrappingKey(account=account, instance=instance, generation=generation, check_value=opened.check_value(),
+                      created_at=caller.at)
+    with transaction.atomic():
+        key.root_generation = root.newest_generation()
+        key.sealed = _seal(key, raw, key.root_generation)
+        key.save(force_insert=True)
+    return key
+
+
+def _seal(key: WrappingKey, raw: bytes, root_generation: int) -> bytes:
+    return root.root_key(root_generation).derive(PURPOSE).seal(raw, _identity_of(key))
+
+
+def _open(sealed: bytes, identity: Identity, root_generation: int) -> bytes:
+    return root.root_key(root_generation).derive(PURPOSE).open(sealed, identity)
+
+
+def opened(key: WrappingKey) -> OpenKey:
+    """The instance key itself. Raises BadCiphertext where the row does not open, or opens to another key than was made."""
+    found = OpenKey(_open(bytes(key.sealed), _identity_of(key), key.root_generation))
+    if key.check_value not in ("", found.check_value()):  # rows of before 2026-12 have none
+        raise BadCiphertext
+    return found
+
+
+def seal_under(key: WrappingKey, root_generation: int) -> bool:
+    """Seals the instance key under another root, by compare-and-set, proved to open before it is stored. False where
+    somebody was faster or it was destroyed meanwhile."""
+    check = opened(key).check_value()
+    raw = _open(bytes(key.sealed), _identity_of(key), key.root_generation)
+    sealed = _seal(key, raw, root_generation)
+    if _open(sealed, _identity_of(key), root_generation) != raw:
+        raise BadCiphertext
+    return bool(WrappingKey.objects.filter(pk=key.pk, root_generation=key.root_generation, destroyed_at=None).update(
+        sealed=sealed, root_generation=root_generation, check_value=check))
+
+
+def root_generations() -> set[int]:
+    """The generations of the root key that instance keys are sealed under."""
+    return set(WrappingKey.objects.holding_bytes().order_by().values_list("root_generation", flat=True).distinct())
+
+
+def check_root_keys() -> None:
+    """Raises RootKeyError where the root key is not this database's, or a generation is missing that is in use."""
+    root.check(root_generations())
 
 
 def wrapping_key_for(caller: Caller, account: Account, instance: Instance | None) -> WrappingKey:
     """The newest wrapping key. An instance gets its key when it is enabled and never by accident; the shared store,
     which nobody enables, gets it with its first key. Raises WrappingKey.DoesNotExist for an instance without one."""
-    known = WrappingKey.objects.filter(account=account, instance=instance).order_by("-generation").first()
+    known = WrappingKey.objects.of(account.pk, instance.pk if instance else None).first()
     if known is not None:
         return known
     if instance is not None:
@@ -51,9 +102,8 @@ def wrapping_key_for(caller: Caller, account: Account, instance: Instance | None
 
 
 @functools.lru_cache(maxsize=256)
-def _engine(pk: int, account: str, owner: str, generation: int, provider: str, sealed: bytes) -> Engine:
-    raw = purpose_key(PURPOSE).open(sealed, _identity(account, owner, generation))
-    return Engine(open_provider(provider, OpenKey(raw)))
+def _engine(pk: int, account: str, owner: str, generation: int, provider: str, sealed: bytes, root_generation: int) -> Engine:
+    return Engine(open_provider(provider, OpenKey(_open(sealed, _identity(account, owner, generation), root_generation))))
 
 
 def engine_for(key: WrappingKey) -> Engine:
@@ -63,7 +113,7 @@ def engine_for(key: WrappingKey) -> Engine:
     if key.destroyed_at is not None:
         forget()
         raise MaterialGone(str(key))
-    return _engine(key.pk, key.account_id, key.instance_id or "shared", key.generation, key.provider, bytes(key.sealed))
+    return _engine(key.pk, key.account_id, owner_of(key), key.generation, key.provider, bytes(key.sealed), key.root_generation)
 
 
 def engine_for_destroying(key: WrappingKey) -> Engine:

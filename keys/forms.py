@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from access.pages import ActionForm
 from crypto.specs import ENCRYPT_DECRYPT, GENERATE_VERIFY_MAC, SIGN_VERIFY
 from keys.aliasing import PREFIX
-from keys.creation import DESCRIPTION_LIMIT
+from keys.creation import DESCRIPTION_LIMIT, ORIGINS
 from keys.states import WINDOW_DAYS
 
 PRESETS = (7, 30, 90, 366)
@@ -98,6 +98,17 @@ class AliasName(ActionForm):
     def clean_alias(self) -> str:
         """With the API's prefix, whether it was typed or not; the operation knows the allowed characters."""
         return PREFIX + str(self.cleaned_data["alias"]).removeprefix(PREFIX)
+
+
+class EnableDefaultKey(AliasName):
+    description = forms.CharField(max_length=DESCRIPTION_LIMIT, required=False, strip=True)
+    origin = forms.ChoiceField(choices=[(origin, origin) for origin in ORIGINS])
+    understood = forms.BooleanField(required=False)
+
+    def clean(self) -> None:
+        """The vendor's tick: whoever brings material of their own keeps it, too."""
+        if self.cleaned_data.get("origin") == "EXTERNAL" and not self.cleaned_data.get("understood"):
+            self.add_error("understood", _("Confirm that you understand what external material means."))
 
 
 class AliasTarget(ActionForm):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 
 from access.models import Account
@@ -227,6 +227,16 @@ class KeyMaterial(models.Model):
 
     def __str__(self) -> str:
         return self.version_id
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Only under an instance key that is there, and stays until the transaction ends: a rotation of the instance key may
+        have destroyed it since the material was made. Raises Refused."""
+        with transaction.atomic():
+            there = WrappingKey.objects.select_for_update(no_key=True).filter(pk=self.wrapping_key_id, destroyed_at=None)
+            if not there.values_list("pk", flat=True).first():
+                raise Refused(Refusal("Rejected.StateModifiedFailed", {"id": self.version_id}, reason="changed_meanwhile",
+                                      who="user"))
+            super().save(*args, **kwargs)
 
 
 class Alias(models.Model):

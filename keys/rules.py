@@ -41,8 +41,8 @@ _STATE_LIFTED_BY = {
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the rules look at, loaded once per key. kind: customer, default or service; edition: 1.0 or 3.0; denied: the
-    permission system's refusals; instance: facts of the instance, None for a key in no instance; own_state: what the key would
-    be if its instance served."""
+    permission system's refusals; service: the product that calls, empty for people; instance: facts of the instance, None for
+    a key in no instance; own_state: what the key would be if its instance served."""
 
     id: str
     state: State
@@ -56,6 +56,7 @@ class Facts:
     denied: tuple[Refusal, ...] = ()
     instance: instance_rules.Facts | None = None
     delete_at: datetime | None = None
+    service: str = ""
     protection: Protection | None = None
     instance_protection: Protection | None = None
     own_state: State | None = None
@@ -86,11 +87,15 @@ def _parameters(action: str, window_days: int | None, algorithm: str | None) -> 
 
 
 def _kind(action: str, facts: Facts, algorithm: str | None) -> Iterator[Refusal]:
-    if facts.kind == "service" and action not in READS:
+    served = facts.service and (facts.kind == "default" or (facts.kind == "service" and facts.creator == facts.service))
+    if facts.service and not served:
+        yield Refusal("Forbidden.NoPermission", facts.named(action=action), reason="not_this_service", who="nobody")
+    served = served and action in SYMMETRIC
+    if facts.kind == "service" and action not in READS and not served:
         # The owning service looks after it; it is free, and nothing has to be done about it (1.3).
         yield Refusal("Rejected.UnsupportedOperation", facts.named(service=facts.creator), reason="service_key",
                       who="service")
-    if facts.kind == "default" and action in CRYPTOGRAPHY:
+    if facts.kind == "default" and action in CRYPTOGRAPHY and not served:
         yield Refusal("UnsupportedOperation", facts.named(), reason="default_key_serves_services_only",
                       who="administrator", lifted_by="CreateKey")
     if facts.edition == "1.0" and facts.door == "console" and action not in READS:

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from base import clock
-from keys import sweeps, usage_sweep
+from keys import rewrapping, sweeps, usage_sweep
 
 
 @shared_task
@@ -39,3 +39,8 @@ def forget_import_tokens() -> None:
 @shared_task
 def gather_uses() -> None:
     usage_sweep.gather_uses(clock.now())
+
+
+@shared_task
+def rewrap_material() -> None:
+    rewrapping.rewrap_superseded(clock.now())

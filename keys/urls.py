@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from keys import action_views, alias_views, views
+from keys import action_views, alias_views, default_key_views, views
 
 app_name = "keys"
 urlpatterns = [
     path("", views.key_list, name="list"),
     path("new/", views.new, name="new"),
+    path("default/enable/", default_key_views.enable, name="enable_default"),
     path("<str:key_id>/", views.detail, name="detail"),
     path("<str:key_id>/enable/", action_views.enable, name="enable"),
     path("<str:key_id>/disable/", action_views.disable, name="disable"),

@@ -1,38 +1,30 @@
 """Adds the uses of the audit trail up into `KeyUse`.
 
-Ids of events are given before their transactions commit, so on PostgreSQL an event with a smaller id can appear after one
-with a larger. Therefore:
-
-1. A run looks at events only up to the largest id that a previous run saw (`seen_to`), and only once every transaction
-   that was writing when this run began has ended. All ids up to there are then final.
+1. `audit.following` says how far a run may go: no event appears late before there.
 2. Each stretch is added and the cursor moved on in one transaction, by compare-and-set: of two sweeps at once, one adds a
    stretch, and the other finds the cursor moved and leaves.
 """
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 
-from django.db import connection, transaction
-from django.db.models import Max, Q
+from django.db import transaction
+from django.db.models import Q
 
-from audit.models import Event
+from audit import following
 from keys.models import KeyUse, UseCursor
 from keys.usage import Totals, Use, events, totals
 
 CURSOR = 1
 STRETCH = 2000
-PATIENCE_SECONDS = 5.0
-_WRITERS = """SELECT virtualtransaction FROM pg_locks WHERE mode = 'RowExclusiveLock' AND granted AND pid <> pg_backend_pid()
-              AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND relation = %s::regclass"""
 
 
 def gather_uses(now: datetime) -> int:
     """Returns how many uses this run has added. What is newer than the last run waits for the next."""
     cursor, _ = UseCursor.objects.get_or_create(pk=CURSOR)
-    newest = Event.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    if not _writers_have_ended():
+    newest = following.newest()
+    if not following.writers_have_ended():
         return 0
     at, added = cursor.gathered_to, 0
     while at < cursor.seen_to:
@@ -43,25 +35,6 @@ def gather_uses(now: datetime) -> int:
         at, added = upto, added + sum(total.count for total in found.values())
     UseCursor.objects.filter(pk=CURSOR, seen_to__lt=newest).update(seen_to=newest)
     return added
-
-
-def _writers_have_ended() -> bool:
-    """Whether all who were writing events when this was asked have committed or gone. SQLite has one writer, whose ids
-    appear in order."""
-    if connection.vendor != "postgresql":
-        return True
-    waiting = then = _writers()
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while waiting and time.monotonic() < deadline:
-        time.sleep(0.02)
-        waiting = then & _writers()
-    return not waiting
-
-
-def _writers() -> set[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(_WRITERS, [Event._meta.db_table])
-        return {name for (name,) in cursor.fetchall()}
 
 
 def _add(at: int, upto: int, found: Totals) -> bool:

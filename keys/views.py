@@ -63,8 +63,13 @@ def key_list(request: HttpRequest) -> HttpResponse:
     return page(request, "keys/list.html", fragments=("list",), tab=tab, found=found, rows=showing.rows(caller, found.items),
                 groups=_groups(caller, found.items) if tab == "default" else [], text=text, state=state, home=home,
                 instances=Instance.objects.of(caller.account).filter(released_at=None), states=SHOWN_STATES,
-                filtered=bool(home or text or filters["KeyState"]),
+                filtered=bool(home or text or filters["KeyState"]), offer=_offer(caller, tab, text, filters["KeyState"]),
                 why_not_create=why_not_permitted(caller, "CreateKey"))
+
+
+def _offer(caller: Caller, tab: str, text: str, states: list[str]) -> bool:
+    """The row of the default key is always there: while there is no key in it, it offers one."""
+    return tab == "default" and not text and not states and not home_of(caller, None).has_default_key
 
 
 def _groups(caller: Caller, keys: list[Key]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """A believable estate for people who want to look around: a shop's keys, two years old, in every state there is.
 
-Everything a call can make is made by that call, as of a day in the past; only what comes from elsewhere (service keys,
-1.0 keys) is written as the service or the migration would. The account is marked with `demo_at`, and every page says so.
+Everything a call can make is made by that call, as of a day in the past; only the keys of 1.0 are written as
+the old edition left them. The account is marked with `demo_at`, and every page says so.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from instances import lookup
 from instances import operations as instances
 from instances.models import Instance
 from keys import operations as keys
-from keys.models import Alias, Key
+from keys.models import Key
+from keys.operations.default_keys import enable_default_key
 from keys.operations.lifecycle import store_new_key
 from keys.states import State
 
@@ -133,25 +134,15 @@ class _Builder:
         if kind == "destroyed":
             keys.destroy_key(Caller.system(self.ago(float(numbers[0]) - float(numbers[1]))), key)
 
-    def outside(self, days_ago: float, **fields: str) -> Key:
-        """A key outside every instance, as the service or the 1.0 edition left it."""
-        at = self.ago(days_ago)
-        key = Key(account=self.user.account, state=State.ENABLED, spec=AES_256.name, created_at=at, last_rotation_at=at, **fields)
-        store_new_key(Caller.system(at, job="demo"), key)
-        return key
-
     def default_key(self) -> None:
-        at = self.ago(250)
-        self.outside(250, id=ids.key_id(at), kind=Key.Kind.DEFAULT, creator=str(self.user.account_id),
-                     description="Default key of the account")
+        enable_default_key(self.caller(250), alias_name="alias/main", description="Default key of the account")
 
     def service_key(self, service: str, days_ago: float) -> None:
-        at = self.ago(days_ago)
-        key = self.outside(days_ago, id=ids.key_id(at), kind=Key.Kind.SERVICE, creator=service,
-                           description=f"Made by {service.upper()} for its own encryption")
-        Alias.objects.create(account=key.account, name=f"alias/acs/{service}", key=key, created_at=at)
+        keys.create_service_key(Caller.system(self.ago(days_ago), job="demo"), service=service, account=self.user.account)
 
     def legacy_key(self, plan: Plan) -> None:
-        key = self.outside(plan.days_ago, id=ids.legacy_id(), edition=Key.Edition.V1, creator=str(self.user.account_id),
-                           description=plan.description)
+        at = self.ago(plan.days_ago)
+        key = Key(account=self.user.account, state=State.ENABLED, spec=AES_256.name, created_at=at, last_rotation_at=at,
+                  id=ids.legacy_id(), edition=Key.Edition.V1, creator=str(self.user.account_id), description=plan.description)
+        store_new_key(Caller.system(at, job="demo"), key)
         self.become(key, plan, "console-1.0")

@@ -13,9 +13,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 
-from access import root
 from base import clock
-from crypto.errors import RootKeyError
+from crypto.errors import MissingRootKey, RootKeyError
+from instances import opening
 from kmsconsole import environment
 from kmsconsole.models import Heartbeat
 from kmsconsole.schedule import CLOCK
@@ -76,7 +76,9 @@ def _migrations() -> str:
 
 def _root_key() -> str:
     try:
-        root.check()
+        opening.check_root_keys()
+    except MissingRootKey as missing:
+        return f"generation {missing.generation} is missing"
     except RootKeyError:
         return "not the key of this database"
     return OK

@@ -19,6 +19,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from access import root
 from access.models import RootKeyCheck
+from instances import opening
 
 OUR_FILES = ("django-secret", "kms.sqlite3", "queue", "root.", "serve.", "setup.", "static")
 
@@ -38,6 +39,7 @@ def prepare() -> None:
     compile_messages()
     _migrate()
     root.prepare()
+    opening.check_root_keys()
     _collect_static()
 
 
@@ -51,7 +53,7 @@ def _close_data_directory() -> None:
 
 def _check_root_key_of_an_old_database() -> None:
     if RootKeyCheck._meta.db_table in connection.introspection.table_names() and RootKeyCheck.objects.exists():
-        root.check()
+        root.recognise()
 
 
 def compile_messages() -> None:

@@ -131,6 +131,15 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     "version_too_early": (_("It is too early for another version"), _("The next one can be made from %(free_at)s.")),
     "quota_versions": (_("The key has all the versions it can have"), _("A key may have %(limit)s versions.")),
     "rotation_not_due": (_("Rotation is not due"), _("Only the clock does this, on the next rotation date.")),
+    # service keys
+    "service_code": (_("The product code is not valid"), _("Small letters and digits, as in ecs.")),
+    "not_this_service": (_("The key belongs to somebody else"), _("A service uses its own key and the default key only.")),
+    # the keys above keys
+    "hardware_key_in_hsm": (_("The keys of this instance are in its HSM"),
+                            _("The HSM itself protects them; no instance key of this console lies over them.")),
+    "no_instance_key": (_("There is no instance key"), _("An instance has one from being enabled to its release.")),
+    "rotation_under_way": (_("A rotation of the instance key is under way"),
+                           _("The clock ends it, usually within minutes. Then the next one can begin.")),
     # instance
     "instance_expired": (_("The instance has expired"),
                          _("%(name)s expired on %(end_at)s. Its keys work again as soon as it is renewed. "

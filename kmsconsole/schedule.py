@@ -10,8 +10,9 @@ from typing import Any
 from access import sweeps as access_sweeps
 from base import clock
 from instances import sweeps as instance_sweeps
+from keys import rewrapping, usage_sweep
 from keys import sweeps as key_sweeps
-from keys import usage_sweep
+from kmsconsole import notices
 
 CLOCK = "clock"
 _DROP = {"expires": 60}
@@ -27,6 +28,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "forget-import-tokens": {"task": "keys.tasks.forget_import_tokens", "schedule": 60.0, "options": _DROP},
     # Adds the uses of keys up; readers add what is younger themselves, so this only bounds how much that is.
     "gather-uses": {"task": "keys.tasks.gather_uses", "schedule": 30.0, "options": _DROP},
+    # Goes on with the rotation of an instance key, and destroys the old one when nothing is under it any more.
+    "rewrap-material": {"task": "keys.tasks.rewrap_material", "schedule": 30.0, "options": _DROP},
     # Writes the one event of an expiry; service has stopped by itself, at the date.
     "mark-expired-instances": {"task": "instances.tasks.mark_expired_instances", "schedule": 30.0, "options": _DROP},
     # An hour before the end: no call meets the end of an instance that renews itself.
@@ -37,6 +40,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "release-due-instances": {"task": "keys.tasks.release_due_instances", "schedule": 60.0, "options": _DROP},
     # As with due keys: the longest that dead material of a released instance lies in the database.
     "clear-released-instances": {"task": "keys.tasks.clear_released_instances", "schedule": 10.0, "options": _DROP},
+    # Mails and webhooks of what people should hear of; a receiver that does not answer only holds its own channel.
+    "send-notices": {"task": "kmsconsole.tasks.send_notices", "schedule": 15.0, "options": _DROP},
     # Keeps the table of used nonces as small as the clock window of signatures.
     "forget-nonces": {"task": "access.tasks.forget_nonces", "schedule": 60.0, "options": _DROP},
     # /readyz calls the product not ready when this has not come for three minutes.
@@ -55,5 +60,7 @@ SWEEPS: dict[str, Callable[[datetime], int]] = {
     "rotate-due-keys": key_sweeps.rotate_due,
     "forget-import-tokens": key_sweeps.forget_import_tokens,
     "gather-uses": usage_sweep.gather_uses,
+    "rewrap-material": rewrapping.rewrap_superseded,
+    "send-notices": notices.send,
     "forget-nonces": lambda now: access_sweeps.forget_nonces(clock.real_now()),
 }

@@ -9,6 +9,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from api import rates
+from audit import mails, webhooks
 from base import clock
 from kmsconsole import environment
 
@@ -31,6 +32,25 @@ except (clock.ClockOffsetError, ZoneInfoNotFoundError, ValueError) as error:
 # The root key: from the environment or a file in production, else a 0600 file that the first start makes.
 KMS_ROOT_KEY = environment.secret("KMS_ROOT_KEY")
 KMS_ROOT_KEY_PATH = DATA_DIR / "root.key"
+KMS_ROOT_KEY_NEXT = environment.secret("KMS_ROOT_KEY_NEXT")
+KMS_ROOT_KEY_NEXT_PATH = DATA_DIR / "root.next"
+
+# --- messages to people -----------------------------------------------------------------------------------------------
+KMS_MAIL_LANGUAGE = environment.choice("KMS_MAIL_LANGUAGE", "en", ("en", "ja", "zh-hans"))
+try:
+    KMS_MAIL = mails.Post(
+        environment.text("KMS_MAIL_HOST"), environment.number("KMS_MAIL_PORT", 587),
+        environment.choice("KMS_MAIL_SECURITY", "starttls", mails.SECURITIES), environment.text("KMS_MAIL_USER"),
+        environment.secret("KMS_MAIL_PASSWORD"), environment.text("KMS_MAIL_FROM"),
+        tuple(address.strip() for address in environment.text("KMS_MAIL_TO").split(",") if address.strip()),
+    ) if environment.text("KMS_MAIL_HOST") else None
+except ValueError as error:
+    raise ImproperlyConfigured(f"KMS_MAIL_FROM, KMS_MAIL_TO, KMS_MAIL_USER: {error}") from None
+try:
+    KMS_WEBHOOK = webhooks.Webhook(_url, environment.secret("KMS_WEBHOOK_SECRET")) if (
+        _url := environment.secret("KMS_WEBHOOK_URL")) else None
+except ValueError as error:
+    raise ImproperlyConfigured(f"KMS_WEBHOOK_URL, KMS_WEBHOOK_SECRET: {error}") from None
 
 # --- Django -----------------------------------------------------------------------------------------------------------
 SECRET_KEY = environment.secret("DJANGO_SECRET_KEY") or environment.secret_in_file(DATA_DIR / "django-secret")

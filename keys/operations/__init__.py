@@ -20,6 +20,8 @@ from keys.operations.cryptography import (
     generate_data_key,
     generate_data_key_without_plaintext,
 )
+from keys.operations.default_keys import create_service_key
+from keys.operations.instance_key import rotate_instance_key
 from keys.operations.lifecycle import (
     cancel_key_deletion,
     create_key,
@@ -64,6 +66,7 @@ from keys.operations.transfer import ExportedDataKey, export_data_key, generate_
 __all__ = [
     "clear_released_instance", "delay_release", "destroy_with_instance", "refund_instance", "release_expired_instance",
     "release_kms_instance",
+    "create_service_key", "rotate_instance_key",
     "get_key_policy", "list_key_policies", "set_key_policy",
     "Quota", "Quotas", "TagPage", "get_kms_instance_quota_infos", "list_resource_tags", "list_tag_resources",
     "set_deletion_protection", "tag_resource", "tag_resources", "untag_resource", "untag_resources",

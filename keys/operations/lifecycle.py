@@ -61,9 +61,10 @@ def create_key(caller: Caller, *, instance: Instance | None = None, description:
     return key
 
 
-def store_new_key(caller: Caller, key: Key, tags: tuple[tuple[str, str], ...] = (), *, with_material: bool = True) -> None:
-    """Writes a new key with its first version, its material and the event. Decides nothing: `create_key` did, or whoever
-    makes the keys that no call makes (service keys and 1.0 keys); only the instance's last unit is given out here."""
+def store_new_key(caller: Caller, key: Key, tags: tuple[tuple[str, str], ...] = (), *, with_material: bool = True,
+                  alias: str = "", action: str = "CreateKey") -> None:
+    """Writes a new key with its first version, its material, an alias perhaps, and the event. Decides nothing: `create_key` did,
+    or whoever makes the keys outside instances; only the instance's last unit is given out here."""
     version = KeyVersion(id=ids.key_version_id(key.pk), key=key, is_primary=not SPECS[key.spec].asymmetric, created_at=caller.at)
     if with_material:
         wrapping = opening.wrapping_key_for(caller, key.account, key.instance)
@@ -77,7 +78,10 @@ def store_new_key(caller: Caller, key: Key, tags: tuple[tuple[str, str], ...] = 
             version.save(force_insert=True)
             KeyMaterial.objects.create(version=version, wrapping_key=wrapping, stored=material.stored)
         KeyTag.objects.bulk_create([KeyTag(key=key, tag_key=name, tag_value=value) for name, value in tags])
-        recording.record(caller, "CreateKey", key, spec=key.spec, origin=key.origin, instance=key.instance_id or "")
+        recording.record(caller, action, key, spec=key.spec, origin=key.origin, instance=key.instance_id or "")
+        if alias:
+            made = Alias.objects.create(account=key.account, name=alias, key=key, created_at=caller.at)
+            recording.record(caller, "CreateAlias", made, key=key.pk)
 
 
 def _switch(caller: Caller, action: str, key: Key, state: State, revision: int | None) -> Key:
