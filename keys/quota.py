@@ -40,12 +40,12 @@ def home_of(caller: Caller, instance: Instance | None) -> creation.Home:
     return creation.Home(instance_lookup.facts(caller, instance), used(instance), instance.key_quota)
 
 
-def claim(caller: Caller, instance: Instance | None) -> None:
-    """Room for one more, held until the transaction ends, so that two at once do not take the last unit together.
+def claim(caller: Caller, instance: Instance | None, units: int = 1) -> None:
+    """Room for `units` more, held until the transaction ends, so that two at once do not take the last unit together.
     Raises Refused."""
     if instance is None:
         return
     # SQLite has the one writer already. PostgreSQL: uses of keys wait here for the length of this transaction, no longer.
     now = Instance.objects.select_for_update(no_key=True).get(pk=instance.pk)
-    if reasons := tuple(creation.why_no_room(home_of(caller, now))):
+    if reasons := tuple(creation.why_no_room(home_of(caller, now), units)):
         raise Refused(*reasons)
