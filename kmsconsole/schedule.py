@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from access import sweeps as access_sweeps
+from backups import sweeps as backup_sweeps
 from base import clock
 from instances import sweeps as instance_sweeps
 from keys import sweeps as key_sweeps
@@ -29,6 +30,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "gather-uses": {"task": "keys.tasks.gather_uses", "schedule": 30.0, "options": _DROP},
     # Writes the one event of an expiry; service has stopped by itself, at the date.
     "mark-expired-instances": {"task": "instances.tasks.mark_expired_instances", "schedule": 30.0, "options": _DROP},
+    # Makes what is due or was asked for, restores, proves and destroys. Ten seconds: whoever asked waits for the answer.
+    "keep-backups": {"task": "backups.tasks.keep_backups", "schedule": 10.0, "options": _DROP},
     # Keeps the table of used nonces as small as the clock window of signatures.
     "forget-nonces": {"task": "access.tasks.forget_nonces", "schedule": 60.0, "options": _DROP},
     # /readyz calls the product not ready when this has not come for three minutes.
@@ -43,5 +46,6 @@ SWEEPS: dict[str, Callable[[datetime], int]] = {
     "rotate-due-keys": key_sweeps.rotate_due,
     "forget-import-tokens": key_sweeps.forget_import_tokens,
     "gather-uses": usage_sweep.gather_uses,
+    "keep-backups": backup_sweeps.keep,
     "forget-nonces": lambda now: access_sweeps.forget_nonces(clock.real_now()),
 }

@@ -31,6 +31,9 @@ except (clock.ClockOffsetError, ZoneInfoNotFoundError, ValueError) as error:
 # The root key: from the environment or a file in production, else a 0600 file that the first start makes.
 KMS_ROOT_KEY = environment.secret("KMS_ROOT_KEY")
 KMS_ROOT_KEY_PATH = DATA_DIR / "root.key"
+# Backups: their files, and how large one may be that comes from outside.
+KMS_BACKUP_DIR = environment.private_directory(Path(environment.text("KMS_BACKUP_DIR") or DATA_DIR / "backups").absolute())
+KMS_BACKUP_UPLOAD_MB = environment.number("KMS_BACKUP_UPLOAD_MB", 1024, highest=1_000_000)
 
 # --- Django -----------------------------------------------------------------------------------------------------------
 SECRET_KEY = environment.secret("DJANGO_SECRET_KEY") or environment.secret_in_file(DATA_DIR / "django-secret")
@@ -42,6 +45,7 @@ INSTALLED_APPS = [
     "access",
     "instances",
     "keys",
+    "backups",
     "kmsconsole",
     "django.contrib.admin",
     "django.contrib.auth",
