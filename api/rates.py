@@ -40,6 +40,8 @@ CLASSES: Mapping[str, Rate] = {
     "account": _rate(1, "OpenKmsService DescribeAccountKmsStatus"),
     # The list of 2026; that of 2025 had them in the row before, once a second.
     "instance-reads": _rate(50, "ListKmsInstances GetKmsInstance GetDefaultKmsInstance GetKmsInstanceQuotaInfos"),
+    "backups": _rate(10, """
+        CreateBackup ListBackups DescribeBackup DrillBackup DeleteBackup RestoreBackup DescribeRestore"""),  # ours
 }
 CLASS_OF: Mapping[str, str] = {operation: name for name, rate in CLASSES.items() for operation in rate.operations}
 OFF, ON = ("", "0", "false", "no", "off"), ("1", "true", "yes", "on")

@@ -56,6 +56,7 @@ class Backup(models.Model):
     digest = models.CharField(max_length=64, blank=True)
     format_version = models.PositiveSmallIntegerField(default=1)
     error = models.CharField(max_length=64, blank=True)
+    drill_wanted = models.BooleanField(default=False, help_text="somebody asked for a drill before the clock does one")
     destroyed_at = models.DateTimeField(null=True, blank=True, help_text="the file is destroyed, this row is its record")
     destroyed_by = models.CharField(max_length=160, blank=True)
     revision = models.PositiveIntegerField(default=0)

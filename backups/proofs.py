@@ -33,10 +33,14 @@ class Standing:
         return self.last_try is not None and self.last_try.state == State.FAILED
 
 
+def newest_drill(backup: Backup) -> Drill | None:
+    return Drill.objects.filter(backup=backup).first()
+
+
 def standing_of(instance: Instance, now: datetime) -> Standing:
     mine = Backup.objects.filter(instance=instance).order_by("-began_at", "-id")
     newest = mine.usable().first()
-    drill = Drill.objects.filter(backup=newest).first() if newest else None
+    drill = newest_drill(newest) if newest else None
     serves = instance.state_at(now) is InstanceState.CONNECTED
     return Standing(newest, drill, mine.exclude(kind="uploaded").first(),
                     next_midnight(now, settings.KMS_BILLING_ZONE) if serves else None)

@@ -79,9 +79,10 @@ def _broken_restore(caller: Caller, restore: Restore, error: Exception) -> None:
 
 
 def drill_due(caller: Caller) -> int:
-    """The newest backup of each instance is drilled when it is new, and once a day as long as it stays the newest."""
+    """Asked for; and the newest backup of each instance when it is new, and once a day as long as it stays the newest."""
     lately = Drill.objects.filter(backup=OuterRef("pk"), at__gt=caller.at - ONE_DAY)
-    return _each(caller, Backup.objects.newest_of_each().exclude(Exists(lately)).order_by("pk"), operations.drill_backup)
+    wanted = _each(caller, Backup.objects.usable().filter(drill_wanted=True).order_by("pk"), operations.run_drill)
+    return wanted + _each(caller, Backup.objects.newest_of_each().exclude(Exists(lately)).order_by("pk"), operations.run_drill)
 
 
 def destroy_due(caller: Caller) -> int:

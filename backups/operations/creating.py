@@ -54,7 +54,6 @@ def header(backup: Backup, at: datetime) -> bytes:
     }, sort_keys=True, separators=(",", ":")).encode()
 
 
-@recording.operation("RunBackup")
 def run_backup(caller: Caller, backup: Backup) -> Backup:
     """1. Claims the row. 2. Writes the draft; no transaction is open while providers work. 3. The draft is on the disk and gets
     its name. 4. The row says that it is whole, the instance learns of it, and the event is written, together.
@@ -63,25 +62,30 @@ def run_backup(caller: Caller, backup: Backup) -> Backup:
     removes the file. Raises Refused, and files.Busy where another process is at it.
     """
     with files.held(backup.pk):
-        if backup.state != State.WAITING:
-            raise Refused(Refusal("Rejected.StateModifiedFailed", {"backup": backup.pk}, reason="changed_meanwhile"))
-        backup.move(state=State.RUNNING, began_at=caller.at)
-        try:
-            _source(caller, backup)
-            done = _write(backup, caller.at)
-            with transaction.atomic():
-                instance = _source(caller, backup)
-                backup.move(state=State.SUCCEEDED, ended_at=caller.at, **done)
-                note_backup(caller, instance, began_at=backup.began_at)
-                recording.record(caller, "RunBackup", backup, instance=backup.source, **done)
-        except (ProviderError, OSError) as error:
-            log.error("backup %s failed: %s", backup.pk, type(error).__name__)
-            fail_backup(caller, backup, type(error).__name__)
-            raise Refused(Refusal("ServiceUnavailableTemporary", {"backup": backup.pk}, reason="backup_failed", who="operator"),
-                          ) from None
-        except BaseException as error:
-            fail_backup(caller, backup, error.first.slug if isinstance(error, Refused) else type(error).__name__)
-            raise
+        return _run(caller, backup)
+
+
+@recording.operation("RunBackup")
+def _run(caller: Caller, backup: Backup) -> Backup:
+    if backup.state != State.WAITING:
+        raise Refused(Refusal("Rejected.StateModifiedFailed", {"backup": backup.pk}, reason="changed_meanwhile"))
+    backup.move(state=State.RUNNING, began_at=caller.at)
+    try:
+        _source(caller, backup)
+        done = _write(backup, caller.at)
+        with transaction.atomic():
+            instance = _source(caller, backup)
+            backup.move(state=State.SUCCEEDED, ended_at=caller.at, **done)
+            note_backup(caller, instance, began_at=backup.began_at)
+            recording.record(caller, "RunBackup", backup, instance=backup.source, **done)
+    except (ProviderError, OSError) as error:
+        log.error("backup %s failed: %s", backup.pk, type(error).__name__)
+        fail_backup(caller, backup, type(error).__name__)
+        raise Refused(Refusal("ServiceUnavailableTemporary", {"backup": backup.pk}, reason="backup_failed", who="operator"),
+                      ) from None
+    except BaseException as error:
+        fail_backup(caller, backup, error.first.slug if isinstance(error, Refused) else type(error).__name__)
+        raise
     return backup
 
 
@@ -118,14 +122,18 @@ def fail_backup(caller: Caller, backup: Backup, error: str) -> None:
     files.shred(files.path_of(backup.pk))
 
 
-@recording.operation("FailBackup")
 def clear_dead_backup(caller: Caller, backup: Backup) -> Backup:
     """What is left of a backup whose process died. Raises files.Busy where it has not."""
     with files.held(backup.pk):
-        backup.refresh_from_db()
-        if backup.state != State.RUNNING:
-            raise Refused(Refusal("Rejected.StateModifiedFailed", {"backup": backup.pk}, reason="changed_meanwhile"))
-        files.draft_of(backup.pk).unlink(missing_ok=True)
-        fail_backup(caller, backup, "died")
-        recording.record(caller, "FailBackup", backup, instance=backup.source)
+        return _clear(caller, backup)
+
+
+@recording.operation("FailBackup")
+def _clear(caller: Caller, backup: Backup) -> Backup:
+    backup.refresh_from_db()
+    if backup.state != State.RUNNING:
+        raise Refused(Refusal("Rejected.StateModifiedFailed", {"backup": backup.pk}, reason="changed_meanwhile"))
+    files.draft_of(backup.pk).unlink(missing_ok=True)
+    fail_backup(caller, backup, "died")
+    recording.record(caller, "FailBackup", backup, instance=backup.source)
     return backup

@@ -27,10 +27,21 @@ NAMED = 20
 
 
 @recording.operation("DrillBackup")
-def drill_backup(caller: Caller, backup: Backup) -> Drill:
+def drill_backup(caller: Caller, backup: Backup) -> Backup:
+    """Asks for a drill; the clock carries it out within seconds (`run_drill`)."""
+    if reasons := rules.why_not_use(lookup.facts(caller, backup, "DrillBackup")):
+        raise Refused(*reasons)
+    with transaction.atomic():
+        backup.move(drill_wanted=True)
+        recording.record(caller, "DrillBackup", backup, instance=backup.source)
+    return backup
+
+
+@recording.operation("RunDrill")
+def run_drill(caller: Caller, backup: Backup) -> Drill:
     """Restores every key of the backup into scratch space, which is memory and gone with the version that was in it, and opens
     the canary of each. Material of an HSM is asked for where it is. One row says how it went; nothing else is written."""
-    if reasons := rules.why_not_use(lookup.facts(caller, backup, "DrillBackup")):
+    if reasons := rules.why_not_use(lookup.facts(caller, backup)):
         raise Refused(*reasons)
     drill = Drill(backup=backup, instance=backup.instance, at=caller.at, passed=False)
     began = time.monotonic()
@@ -48,8 +59,9 @@ def drill_backup(caller: Caller, backup: Backup) -> Drill:
         drill.error = error.reason
     drill.milliseconds = round(1000 * (time.monotonic() - began))
     with transaction.atomic():
+        Backup.objects.filter(pk=backup.pk).update(drill_wanted=False)
         drill.save(force_insert=True)
-        recording.record(caller, "DrillBackup", backup, instance=backup.source, passed=drill.passed, keys=drill.keys,
+        recording.record(caller, "RunDrill", backup, instance=backup.source, passed=drill.passed, keys=drill.keys,
                          opened=drill.opened, failures=drill.failures, error=drill.error)
     return drill
 

@@ -85,39 +85,46 @@ def restore_backup(caller: Caller, backup: Backup, target: Instance, *, keys: Se
     return restore
 
 
-@recording.operation("RunRestore")
 def run_restore(caller: Caller, restore: Restore) -> Restore:
     """1. The whole file is proved. 2. Each key comes back in a transaction of its own, with its event and its line of the
     report. 3. The summary. A process that dies in 2 leaves whole keys and lines; the next run skips the lines and goes on.
     Raises Refused, and files.Busy where another process is at it."""
     with files.held(restore.pk):
-        restore.refresh_from_db()
-        backup, target = restore.backup, restore.target
-        if restore.state in (State.SUCCEEDED, State.FAILED):
-            raise Refused(Refusal("Rejected.StateModifiedFailed", {"restore": restore.pk}, reason="changed_meanwhile"))
-        restore.move(state=State.RUNNING)
-        done = set(RestoredKey.objects.filter(restore=restore).values_list("key_id", flat=True))
-        missing = set(restore.keys) - done
-        try:
-            if reasons := why_not_restore(caller, backup, target):
-                raise Refused(*reasons)
-            with _work(caller, backup, target, again=restore.again) as (work, saved_keys):
-                for saved in saved_keys:
-                    if saved.id in done or restore.keys and saved.id not in missing:
-                        continue
-                    missing.discard(saved.id)
-                    _one(work, restore, saved)
-        except Refused as refused:
-            restore.move(state=State.FAILED, ended_at=caller.at, error=refused.first.slug[:64], **_counts(restore))
-            refused.target = backup
-            raise
-        for key_id in sorted(missing):
-            _refuse(restore, key_id, "", 0, (Refusal("Forbidden.KeyNotFound", {"key": key_id}, reason="restore_not_in_backup"),))
-        with transaction.atomic():
-            restore.move(state=State.SUCCEEDED, ended_at=caller.at, **_counts(restore))
-            recording.record(caller, "RunRestore", target, restore=restore.pk, backup=backup.pk, by=restore.asked_by,
-                             restored=restore.restored, refused=restore.refused)
+        return _run(caller, restore)
+
+
+@recording.operation("RunRestore")
+def _run(caller: Caller, restore: Restore) -> Restore:
+    restore.refresh_from_db()
+    if restore.state in (State.SUCCEEDED, State.FAILED):
+        raise Refused(Refusal("Rejected.StateModifiedFailed", {"restore": restore.pk}, reason="changed_meanwhile"))
+    restore.move(state=State.RUNNING)
+    try:
+        if reasons := why_not_restore(caller, restore.backup, restore.target):
+            raise Refused(*reasons)
+        _restore_each(caller, restore)
+    except Refused as refused:
+        restore.move(state=State.FAILED, ended_at=caller.at, error=refused.first.slug[:64], **_counts(restore))
+        raise
+    with transaction.atomic():
+        restore.move(state=State.SUCCEEDED, ended_at=caller.at, **_counts(restore))
+        recording.record(caller, "RunRestore", restore.target, restore=restore.pk, backup=restore.backup_id, by=restore.asked_by,
+                         restored=restore.restored, refused=restore.refused)
     return restore
+
+
+def _restore_each(caller: Caller, restore: Restore) -> None:
+    """Skips what an earlier run has done."""
+    done = set(RestoredKey.objects.filter(restore=restore).values_list("key_id", flat=True))
+    missing = set(restore.keys) - done
+    with _work(caller, restore.backup, restore.target, again=restore.again) as (work, saved_keys):
+        for saved in saved_keys:
+            if saved.id in done or restore.keys and saved.id not in missing:
+                continue
+            missing.discard(saved.id)
+            _one(work, restore, saved)
+    for key_id in sorted(missing):
+        _refuse(restore, key_id, "", 0, (Refusal("Forbidden.KeyNotFound", {"key": key_id}, reason="restore_not_in_backup"),))
 
 
 def _one(work: Work, restore: Restore, saved: content.SavedKey) -> None:

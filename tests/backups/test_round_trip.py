@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from audit.models import Event
 from backups import lookup
 from backups.states import Outcome, State
+from base.refusal import Refused
 from crypto.specs import SPECS
 from instances.models import Instance
 from keys import operations as keys
@@ -85,7 +87,7 @@ def test_into_another_instance_after_the_source_is_released(alice, instance):
 
 
 def test_each_key_has_its_event_and_the_restore_a_summary(alice, instance, make_key):
-    key, backup = make_key(), None
+    key = make_key()
     backup = back_up(alice, instance)
     lose(instance)
     done = restore(alice, backup, instance)
@@ -117,7 +119,7 @@ def test_a_key_that_waits_for_material_takes_only_its_own_again(alice, instance)
     assert restore(alice, backup, instance).restored == 1
     back = Key.objects.select_related("instance").get(pk=key.pk)
     assert back.state == KeyState.PENDING_IMPORT
-    with pytest.raises(keys.material.Refused):
+    with pytest.raises(Refused):
         importing.bring(alice(), back, bytes(32))
     importing.bring(alice(), Key.objects.select_related("instance").get(pk=key.pk))
     assert opens(alice(), made[0])
@@ -133,8 +135,6 @@ def test_nothing_readable_is_in_the_file_or_the_log(alice, instance, make_key, c
     data = lookup.files.path_of(backup.pk).read_bytes()
     with lookup.opened(backup) as (source, _, file_key):
         inside = b"\n".join(lookup.sealed_stream.lines(source, file_key))
-    import base64
-
     for secret in (raw, raw.hex().encode(), base64.b64encode(raw)):
         assert secret not in data
         assert secret not in inside
