@@ -226,6 +226,7 @@ TEXTS: dict[str, tuple[Words, Words]] = {
                         _("%(name)s has room for %(free)s key versions, and %(needed)s are needed.")),
     "restore_canary_dead": (_("The material does not prove itself"), _("Its canary does not open.")),
     "restore_not_held": (_("The HSM does not hold this key"), _("Connect the instance to a cluster that does.")),
+    "restore_nothing_chosen": (_("No key is chosen"), _("Tick at least one.")),
     "restore_not_in_backup": (_("The key is not in this backup"), _("Choose another backup.")),
     # what is not offered, or not yet
     "spec_needs_hardware": (_("This key spec needs a hardware instance"),
