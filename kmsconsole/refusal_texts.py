@@ -217,7 +217,7 @@ TEXTS: dict[str, tuple[Words, Words]] = {
                                        _("Keys in an HSM stay with the account they were made for.")),
     "restore_unknown_kind": (_("The key is of an unknown kind"), _("This installation has no keys like %(key)s.")),
     "restore_id_taken": (_("The ID is taken"), _("A key of another account has it, or had it.")),
-    "restore_key_lives": (_("The key exists"), _("It lives already, and is left as it is. %(place)s")),
+    "restore_key_lives": (_("The key exists"), _("It is left as it is.")),
     "restore_not_swept": (_("The key is just being destroyed"), _("Try again in a minute.")),
     "restore_destroyed_on_purpose": (_("The key was destroyed on purpose"),
                                      _("Its deletion came due on %(destroyed_at)s (%(scheduled_by)s). Tick “Also keys that were "

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
 import pytest
 from django.core.management import CommandError
 
 from backups import files
 from backups.models import Backup, Restore
+from instances.models import Instance
 from keys.models import Key
 from tests import make
 from tests.backups.estate import lose, opens, use
@@ -68,3 +75,41 @@ def test_they_refuse_in_one_line(alice, instance):
     waiting = make.instance(alice, name="t", enabled=False)
     with pytest.raises(CommandError, match="instance_not_enabled"):
         run("backup_instance", waiting.pk)
+
+
+def walk() -> list[list[str]]:
+    """The commands of the disaster walk-through, as docs/backups.md has them."""
+    text = (Path(__file__).parents[2] / "docs/backups.md").read_text().partition("## Disaster")[2].partition("\n## ")[0]
+    return [shlex.split(line) for block in re.findall(r"```sh\n(.*?)```", text, re.S) for line in block.splitlines()]
+
+
+def test_the_walk_through_works_as_written(alice, instance, make_key, tmp_path, monkeypatch):
+    made, safe, names = use(alice(), make_key()), tmp_path / "safe", {"$OLD": instance.pk}
+    (safe / "backups").mkdir(parents=True)
+    lines = walk()
+    assert [line[0] for line in lines] == ["manage.py", "export", *["manage.py"] * 3]
+
+    def ready(words: list[str]) -> list[str]:
+        for name, value in names.items():
+            words = [word.replace(name, value) for word in words]
+        return [word.replace("/safe", str(safe)) for word in words]
+
+    told = json.loads(run(*ready(lines[0][1:])))
+    (safe / "payments.key").write_text(told["encryption_key"])
+    shutil.copy(told["file"], safe / "backups")
+    names["$BACKUP"] = told["backup"]
+
+    def fresh_machine() -> None:
+        lose(instance)
+        names["$NEW"] = make.instance(alice, name="new").pk
+
+    fresh_machine()
+    variable, _, value = ready(lines[1][1:])[0].partition("=")
+    monkeypatch.setenv(variable, value)
+    assert "1 restored, 0 refused (DRY-RUN" in run(*ready(lines[2][1:]))
+    assert "1 restored, 0 refused (SUCCEEDED" in run(*ready(lines[3][1:]))
+    assert opens(alice(), made[0])
+    lose(Instance.objects.get(pk=names["$NEW"]))
+    fresh_machine()
+    assert "1 restored, 0 refused (SUCCEEDED" in run(*ready(lines[4][1:]))
+    assert opens(alice(), made[0])
