@@ -51,7 +51,8 @@ def restore(request: HttpRequest, backup_id: str) -> HttpResponse:
                 return done(request, reverse("backups:result", args=[made.pk]), _("Restore started. You can leave this page."))
             plans = list(islice(operations.foretold(caller, backup, target, keys=keys, again=again), PREVIEWED))
     fit = sum(not plan.refusals for plan in plans)
-    return page(request, "backups/restore.html", status=form.status if asked is not None else 200, form=form, backup=backup,
+    named = (asked or request.GET).get("keys", "")
+    return page(request, "backups/restore.html", named=named, status=form.status if asked is not None else 200, form=form, backup=backup,
                 choices=_choices(caller, backup), rows=[_planned(plan) for plan in plans], fit=fit, unfit=len(plans) - fit,
                 cut=len(plans) == PREVIEWED < backup.key_count, back=reverse("backups:detail", args=[backup.pk]),
                 why_not=rules.why_not_use(lookup.facts(caller, backup, "RestoreBackup")))

@@ -42,4 +42,4 @@ def note_words(note: dict[str, Any]) -> str:
 
 @register.filter
 def seconds(milliseconds: int) -> float:
-    return round(milliseconds / 1000, 1)
+    return max(0.1, round(milliseconds / 1000, 1))
