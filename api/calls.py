@@ -9,10 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from api import answers, regions
+from api import backup_parameters as backup_door
 from api import instance_parameters as of_instances
+from api.backup_parameters import BackupId, KeyIds, RestoreId
 from api.flat_parameters import FilledInstanceId, KeyArn, OneOf, TagList, TextList
 from api.json_parameters import Context, Filters, TagKeys, Tags
 from api.parameters import REQUIRED, Bool, Given, InstanceId, Int, KeyId, Parameter, PlainKeyId, Text, pages
+from backups import operations as backups
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from instances import operations as instances
@@ -84,6 +87,7 @@ EXTENSIONS = frozenset({
     "CreateInstance", "RenewInstance", "ModifyInstance", "SetRenewal", "RefundInstance", "UpdateKmsInstance", "SetGracePolicy",
     "SetDefaultKmsInstance", "GetKmsInstanceTerm", "TagKmsInstance", "UntagKmsInstance", "ListKmsInstanceTags",
     "CreateServiceKey", "RotateInstanceKey",
+    "CreateBackup", "DeleteBackup", "DescribeBackup", "DescribeRestore", "DrillBackup", "ListBackups", "RestoreBackup",
 })
 POLICY_NAME = Text("PolicyName", default="default")
 DRY_RUN = Bool("DryRun", default=False)
@@ -216,4 +220,15 @@ CALLS: dict[str, Call] = {
     "ListKmsInstanceTags": Call(instances.list_instance_tags, answers.instance_tags, instance=of_instances.INSTANCE),
     "DescribeRegions": Call(regions.describe_regions, answers.regions),
     "DescribeAccountKmsStatus": Call(regions.describe_account_kms_status, answers.account_status),
+    # Backups (extensions): making and restoring take time, so the calls ask for it and others tell how far it is.
+    "CreateBackup": Call(backups.create_backup, backup_door.backup, instance=FilledInstanceId("KmsInstanceId")),
+    "ListBackups": Call(backups.list_backups, backup_door.backups, instance=InstanceId("KmsInstanceId", default=None),
+                        **pages(size=20)),
+    "DescribeBackup": Call(backups.describe_backup, backup_door.described_backup, backup=BackupId("BackupId")),
+    "DrillBackup": Call(backups.drill_backup, answers.nothing, backup=BackupId("BackupId")),
+    "DeleteBackup": Call(backups.delete_backup, answers.nothing, backup=BackupId("BackupId")),
+    "RestoreBackup": Call(backups.restore_backup, backup_door.restore, backup=BackupId("BackupId"),
+                          target=FilledInstanceId("KmsInstanceId"), keys=KeyIds("KeyIds", default=()),
+                          again=Bool("RestoreDestroyedKeys", default=False)),
+    "DescribeRestore": Call(backups.describe_restore, backup_door.described_restore, restore=RestoreId("RestoreId")),
 }

@@ -83,6 +83,11 @@ ERRORS: dict[str, tuple[int, str]] = {
     "Duplicate.TagKey": (400, "The specified tag key is duplicate."),
     "InvalidParameter.TagKey": (400, "The specified tag key is not valid."),
     "InvalidParameter.TagValue": (400, "The specified tag value is not valid."),
+    # ours: backups
+    "Forbidden.BackupNotFound": (404, "The specified backup is not found."),
+    "Forbidden.RestoreNotFound": (404, "The specified restore is not found."),
+    "Rejected.BackupState": (409, "The state of the backup does not allow this operation."),
+    "InvalidBackup": (400, "The backup cannot be used."),
     "DryRunOperationError": (400, "The request would have succeeded, but DryRun was set."),
     "ValidationError": (400, "The request would have failed: a parameter is missing or not valid."),
     "AccessDeniedError": (403, "The request would have failed: no permission for this operation."),

@@ -46,6 +46,8 @@ CLASSES: Mapping[str, Rate] = {
     "instance-reads": _rate(50, """
         ListKmsInstances GetKmsInstance GetDefaultKmsInstance GetKmsInstanceQuotaInfos GetKmsInstanceTerm
         ListKmsInstanceTags"""),
+    "backups": _rate(10, """
+        CreateBackup ListBackups DescribeBackup DrillBackup DeleteBackup RestoreBackup DescribeRestore"""),  # ours
 }
 CLASS_OF: Mapping[str, str] = {operation: name for name, rate in CLASSES.items() for operation in rate.operations}
 OFF, ON = ("", "0", "false", "no", "off"), ("1", "true", "yes", "on")

@@ -34,6 +34,16 @@ def instance_id(at: datetime) -> str:
     return _dated("kst", at)
 
 
+def backup_id(at: datetime) -> str:
+    """``bkp-lcl…``, 25 characters."""
+    return _dated("bkp", at)
+
+
+def restore_id(at: datetime) -> str:
+    """``rst-lcl…``, 25 characters."""
+    return _dated("rst", at)
+
+
 def key_version_id(key: str) -> str:
     """36 characters, whatever the key: the ciphertext layout depends on it. 3.0: ``<key id>-<10>``; 1.0: a UUID."""
     return f"{key}-{_draw(BASE36, 10)}" if key.startswith("key-") else legacy_id()

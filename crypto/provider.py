@@ -61,3 +61,10 @@ class PrivateDecrypter(Protocol):
 class Mac(Protocol):
     def mac(self, material: Material, hash_name: str, message: bytes) -> bytes:
         """HMAC of `message` with a hash of `crypto.algorithms.MACS`."""
+
+
+@runtime_checkable
+class Exporter(Protocol):
+    def export_raw(self, material: Material) -> bytes:
+        """The raw key, in the encoding `Importer.import_raw` takes: only for sealing it again at once. A back end whose keys
+        never leave it does not offer this. Raises MaterialGone."""

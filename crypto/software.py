@@ -131,5 +131,8 @@ class SoftwareProvider(RawKeys):
         """Raises MaterialGone where `material` does not open."""
         self._open(material)
 
+    def export_raw(self, material: Material) -> bytes:
+        return self._open(material)
+
     def destroy(self, material: Material) -> None:
         """Nothing is kept here; the caller overwrites and removes the stored bytes."""

@@ -107,8 +107,8 @@ def _home(home: Home) -> Iterator[Refusal]:
     yield from why_no_room(home)
 
 
-def why_no_room(home: Home) -> Iterator[Refusal]:
-    """For one more key, or one more version of one."""
-    if home.instance is not None and home.used >= home.quota:
+def why_no_room(home: Home, units: int = 1) -> Iterator[Refusal]:
+    """For one more key, or one more version of one; or for as many as a key of `units` versions needs."""
+    if home.instance is not None and home.used + units > home.quota:
         yield Refusal("Rejected.LimitExceeded", home.instance.named(limit=home.quota, used=home.used),
                       reason="quota_keys", who="owner", lifted_by="page:instance")

@@ -42,16 +42,16 @@ def home_of(caller: Caller, instance: Instance | None) -> creation.Home:
     return creation.Home(instance_lookup.facts(caller, instance), used(instance), instance.key_quota)
 
 
-def claim(caller: Caller, instance: Instance | None) -> None:
-    """Room for one more, held until the transaction ends, so that two at once do not take the last unit together, and nothing
-    new gets into an instance that was released meanwhile. Raises Refused."""
+def claim(caller: Caller, instance: Instance | None, units: int = 1) -> None:
+    """Room for `units` more, held until the transaction ends, so that two at once do not take the last unit together, and
+    nothing new gets into an instance that was released meanwhile. Raises Refused."""
     if instance is None:
         return
     # SQLite has the one writer already. PostgreSQL: uses of keys wait here for the length of this transaction, no longer.
     now = Instance.objects.select_for_update(no_key=True).get(pk=instance.pk)
     home = home_of(caller, now)
     released = instance_rules.why_not("CreateKey", home.instance) if home.instance and now.released_at else ()
-    if reasons := (*released, *creation.why_no_room(home)):
+    if reasons := (*released, *creation.why_no_room(home, units)):
         raise Refused(*reasons)
 
 

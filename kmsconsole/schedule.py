@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from access import sweeps as access_sweeps
+from backups import sweeps as backup_sweeps
 from base import clock
 from instances import sweeps as instance_sweeps
 from keys import rewrapping, usage_sweep
@@ -42,6 +43,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "clear-released-instances": {"task": "keys.tasks.clear_released_instances", "schedule": 10.0, "options": _DROP},
     # Mails and webhooks of what people should hear of; a receiver that does not answer only holds its own channel.
     "send-notices": {"task": "kmsconsole.tasks.send_notices", "schedule": 15.0, "options": _DROP},
+    # Makes what is due or was asked for, restores, proves and destroys. Ten seconds: whoever asked waits for the answer.
+    "keep-backups": {"task": "backups.tasks.keep_backups", "schedule": 10.0, "options": _DROP},
     # Keeps the table of used nonces as small as the clock window of signatures.
     "forget-nonces": {"task": "access.tasks.forget_nonces", "schedule": 60.0, "options": _DROP},
     # /readyz calls the product not ready when this has not come for three minutes.
@@ -62,5 +65,6 @@ SWEEPS: dict[str, Callable[[datetime], int]] = {
     "gather-uses": usage_sweep.gather_uses,
     "rewrap-material": rewrapping.rewrap_superseded,
     "send-notices": notices.send,
+    "keep-backups": backup_sweeps.keep,
     "forget-nonces": lambda now: access_sweeps.forget_nonces(clock.real_now()),
 }

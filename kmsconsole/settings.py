@@ -51,6 +51,9 @@ try:
         _url := environment.secret("KMS_WEBHOOK_URL")) else None
 except ValueError as error:
     raise ImproperlyConfigured(f"KMS_WEBHOOK_URL, KMS_WEBHOOK_SECRET: {error}") from None
+# Backups: their files, and how large one may be that comes from outside.
+KMS_BACKUP_DIR = environment.private_directory(Path(environment.text("KMS_BACKUP_DIR") or DATA_DIR / "backups").absolute())
+KMS_BACKUP_UPLOAD_MB = environment.number("KMS_BACKUP_UPLOAD_MB", 1024, highest=1_000_000)
 
 # --- Django -----------------------------------------------------------------------------------------------------------
 SECRET_KEY = environment.secret("DJANGO_SECRET_KEY") or environment.secret_in_file(DATA_DIR / "django-secret")
@@ -62,6 +65,7 @@ INSTALLED_APPS = [
     "access",
     "instances",
     "keys",
+    "backups",
     "kmsconsole",
     "django.contrib.admin",
     "django.contrib.auth",

@@ -43,6 +43,7 @@ urlpatterns = [
     path("instances/", include(instance_urls)),
     path("keys/", include("keys.urls")),
     path("aliases/", include("keys.alias_urls")),
+    path("backups/", include("backups.urls")),
     # The admin's own login form has no limit on tries.
     path("admin/login/", login.to_login),
     path("admin/", admin.site.urls),

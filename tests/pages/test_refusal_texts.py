@@ -16,7 +16,7 @@ from kmsconsole import refusal_texts
 
 ROOT = Path(__file__).parent.parent.parent
 # The API's own refusals (signatures, wire format) never reach a page; `api.errors` holds their texts.
-FLOORS = ("base", "crypto", "audit", "access", "instances", "keys", "kmsconsole")
+FLOORS = ("base", "crypto", "audit", "access", "instances", "keys", "backups", "kmsconsole")
 # name of a function that makes a refusal -> where code and reason stand among its arguments.
 MAKERS = {"Refusal": (0, None), "_parameter": (None, 1), "_invalid": (None, 1), "invalid": (None, 1),
           "_bad_material": (None, 1), "_refused": (0, None)}
