@@ -40,7 +40,7 @@ def test_a_day_begins_at_midnight_of_the_billing_zone(settings):
 
 def test_the_first_one_when_the_instance_is_enabled_then_one_a_day(alice, instance, make_key, settings):
     make_key()
-    waiting = make.instance(alice, name="not enabled", enabled=False)
+    waiting = make.instance(alice, name="not-enabled", enabled=False)
     now = clock.now()
     keep(now)
     assert backups() == [(Kind.AUTOMATIC, State.SUCCEEDED)]

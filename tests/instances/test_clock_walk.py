@@ -30,10 +30,9 @@ def days(home: Instance) -> Iterator[tuple[str, datetime]]:
     yield "E + 14 d", end + 14 * DAY
     yield "E + 15 d − 1 s", end + 15 * DAY - SECOND
     yield "E + 15 d", end + 15 * DAY
-    yield "E + 16 d, backed up", end + 16 * DAY
-    yield "1 s later", end + 16 * DAY + SECOND
-    yield "release + 89 d", end + 105 * DAY
-    yield "release + 90 d", end + 106 * DAY
+    yield "1 s later", end + 15 * DAY + SECOND
+    yield "release + 89 d", end + 104 * DAY
+    yield "release + 90 d", end + 105 * DAY
 
 
 def walked(walk: Walk, alice: make.Person) -> list[dict[str, str]]:
@@ -48,8 +47,6 @@ def walked(walk: Walk, alice: make.Person) -> list[dict[str, str]]:
     walk.make_keys(home.started_at + SECOND)
     take("enabled", home.started_at + 2 * SECOND)
     for name, at in days(home):
-        if name.endswith("backed up"):
-            instances.note_backup(make.operator(at), Instance.objects.get(pk=home.pk), began_at=at - DAY / 2)
         take(name, at)
     return rows
 
@@ -86,6 +83,9 @@ def test_the_tables_say_what_the_two_policies_are_for():
         assert {tables[policy][day][name] for policy in tables for name in ("DescribeKey", "RenewInstance")} == {"ok"}
     for policy in tables:
         assert {tables[policy]["E + 15 d"][name] for name in opening | making} == {"Unavailable"}, "the draining is over"
-        assert tables[policy]["E + 15 d"]["the clock"] == "ReleaseDelayed"
+        assert tables[policy]["E"]["the clock"].startswith("ExpireInstance"), "and the backup that the release waits for"
+        assert "RunBackup" in tables[policy]["E"]["the clock"]
+        assert tables[policy]["E + 15 d"]["the clock"].startswith("ReleaseExpiredInstance")
+        assert "DestroyBackup" in tables[policy]["release + 90 d"]["the clock"]
         assert {tables[policy]["1 s later"][name] for name in opening} == {"KeyNotFound"}
         assert tables[policy]["release + 90 d"]["RenewInstance"] == "DKMSInstanceNotFound"
