@@ -98,7 +98,8 @@ class TestRenewInstance:
         told = run_json("renew_instance", instance.pk, "--months", "2")
         instance.refresh_from_db()
         assert instance.serves(clock.now())
-        assert told == {"instance": instance.pk, "end_at": clock.iso(instance.end_at)}
+        assert told == {"instance": instance.pk, "end_at": clock.iso(instance.end_at), "auto_renewal_months": 0,
+                        "grace_policy": "stop"}
         assert timedelta(days=58) < instance.end_at - clock.now() < timedelta(days=64)
         assert Event.objects.get(action="RenewInstance").principal == "system/operator"
 
@@ -121,7 +122,7 @@ NOTHING_DUE = dict.fromkeys(SWEEPS, 0)
 class TestSweep:
     def test_it_does_what_is_due_and_counts_it(self, alice: Person, instance: Instance) -> None:
         due, kept = make.due_key(alice, home=instance), make.key(alice, State.PENDING_DELETION, home=instance)
-        make.expired_instance(alice)
+        make.key(alice, State.UNAVAILABLE)
         assert run_json("sweep") == NOTHING_DUE | {"mark-expired-instances": 1, "destroy-due-keys": 1}
         assert Key.objects.get(pk=due.pk).state == State.DESTROYED
         assert Key.objects.get(pk=kept.pk).state == State.PENDING_DELETION

@@ -161,7 +161,9 @@ class TestReleasing:
         assert "This instance was released on" in page
         assert "user/alice" in page
         assert "Released in the last 90 days" in words(alices.get("/instances/"))
-        assert "This key was destroyed on" in words(alices.get(reverse("keys:detail", args=[key.pk])))
+        tomb = words(alices.get(reverse("keys:detail", args=[key.pk])))
+        assert "This key was destroyed on" in tomb
+        assert "Instance released by user/alice" in tomb
         assert key.pk not in alices.get("/keys/").content.decode()
 
     def test_protection_closes_it_and_names_its_switch(self, alices, alice, instance, words):

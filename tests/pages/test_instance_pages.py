@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from audit.models import Event
 from base import clock
+from instances import sweeps
 from keys import operations as keys
 from keys.states import State
 from tests import make
@@ -98,6 +99,29 @@ def test_the_overview_lists_what_needs_the_reader_by_date(alices, alice, instanc
     assert [need["kind"] for need in page.context["needs"]] == ["expired", "pending"]
     assert "Will be destroyed on" in words(page)
     assert reverse("keys:cancel_deletion", args=[key.pk]) in page.content.decode()
+
+
+def test_a_reminder_stands_in_the_activity_of_its_owner(alices, alice, words):
+    soon = make.instance(alice, name="soon", at=clock.now() - timedelta(days=350))
+    assert sweeps.remind(clock.now()) == 1
+    page = words(alices.get("/"))
+    assert "RemindExpiry" in page
+    assert f"{soon.pk} system/clock" in page
+
+
+def test_an_expired_instance_that_drains_says_so(alices, alice, words):
+    draining = make.instance(alice, name="draining", at=clock.now() - timedelta(days=370), grace_policy="drain")
+    page = words(alices.get(page_of(draining)))
+    assert "It drains: enabled keys still decrypt, verify and export" in page
+    assert "days to renew" in page
+
+
+def test_a_release_that_waits_says_for_what(alices, alice, words):
+    make.key(alice, State.UNAVAILABLE)
+    page = words(alices.get(page_of(make.Instance.objects.get())))
+    assert "It should be released by now, and is not yet:" in page
+    assert "There is no backup since the end of the term" in page
+    assert "Go to the backups" in page
 
 
 def test_an_empty_overview_says_so(alices, words):
