@@ -28,10 +28,6 @@ def _not_done(event: Event) -> bool:
     return event.outcome != "ok"
 
 
-def _always(event: Event) -> bool:
-    return True
-
-
 def _not_passed(event: Event) -> bool:
     return _not_done(event) or _facts(event).get("passed") is False or bool(_facts(event).get("failed"))
 
@@ -48,9 +44,9 @@ NOTICES: dict[str, Notice] = {
     # instances
     "RemindExpiry": Notice(gettext_lazy("An instance expires soon")),
     "ExpireInstance": Notice(gettext_lazy("An instance has expired")),
-    "RenewInstance": Notice(gettext_lazy("An instance was renewed"), _always),
+    "RenewInstance": Notice(gettext_lazy("An instance was renewed")),
     "ReleaseDelayed": Notice(gettext_lazy("The release of an instance is delayed")),
-    "ReleaseInstance": Notice(gettext_lazy("An instance was released")),
+    "ReleaseExpiredInstance": Notice(gettext_lazy("An instance was released")),
     "ReleaseKmsInstance": Notice(gettext_lazy("An instance was released")),
     "RefundInstance": Notice(gettext_lazy("An instance was released")),
     # keys
@@ -60,14 +56,12 @@ NOTICES: dict[str, Notice] = {
     "ExpireKeyMaterial": Notice(gettext_lazy("Imported key material has expired")),
     "RotateKey": Notice(gettext_lazy("A key could not be rotated"), _not_done),
     # what keeps them safe
-    "DisconnectKmsInstance": Notice(gettext_lazy("An HSM does not answer")),
     "CheckHsmCluster": Notice(gettext_lazy("A check of an HSM cluster failed"), _not_passed),
-    "HsmError": Notice(gettext_lazy("An HSM does not answer")),
     "FailBackup": Notice(gettext_lazy("A backup failed")),
-    "DrillBackup": Notice(gettext_lazy("A restore drill failed"), _not_passed),
+    "RunDrill": Notice(gettext_lazy("A restore drill failed"), _not_passed),
     "RotateRootKey": Notice(gettext_lazy("The root key was rotated")),
-    "ExportRootKey": Notice(gettext_lazy("The root key was exported as shares"), _always),
-    "RestoreRootKey": Notice(gettext_lazy("The root key was restored from shares"), _always),
+    "ExportRootKey": Notice(gettext_lazy("The root key was exported as shares")),
+    "RestoreRootKey": Notice(gettext_lazy("The root key was restored from shares")),
 }
 
 

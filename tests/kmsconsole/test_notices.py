@@ -252,5 +252,14 @@ class TestTheCommand:
             run("test_notifications")
 
 
+@pytest.mark.parametrize(("action", "detail", "told"), [
+    ("RunDrill", {"passed": False}, True), ("RunDrill", {"passed": True}, False),
+    ("CheckHsmCluster", {"failed": ["m1 login"]}, True), ("CheckHsmCluster", {"failed": []}, False),
+    ("FailBackup", {}, True), ("ReleaseExpiredInstance", {}, True)])
+def test_checks_are_news_when_they_failed(action: str, detail: dict[str, Any], told: bool) -> None:
+    event = Event(action=action, outcome="ok", detail=json.dumps(detail), at=clock.now())
+    assert notices.NOTICES[action].when(event) is told
+
+
 def test_every_notice_has_words() -> None:
     assert all(str(notice.title) for notice in notices.NOTICES.values())
