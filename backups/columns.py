@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 from datetime import datetime
 from typing import Any
 
@@ -25,12 +26,19 @@ LEFT_OUT: dict[type[models.Model], frozenset[str]] = {
 }
 
 
-def of(model: type[models.Model]) -> list[models.Field[Any, Any]]:
-    return [field for field in model._meta.concrete_fields if field.name not in LEFT_OUT[model] and not field.is_relation]
+@functools.cache
+def of(model: type[models.Model]) -> dict[str, models.Field[Any, Any]]:
+    return {field.name: field for field in model._meta.concrete_fields
+            if field.name not in LEFT_OUT[model] and not field.is_relation}
+
+
+@functools.cache
+def _needed(model: type[models.Model]) -> frozenset[str]:
+    return frozenset(name for name, field in of(model).items() if not (field.null or field.blank or field.has_default()))
 
 
 def packed(row: models.Model) -> dict[str, Any]:
-    return {field.name: _plain(getattr(row, field.attname)) for field in of(type(row))}
+    return {field.name: _plain(getattr(row, field.attname)) for field in of(type(row)).values()}
 
 
 def _plain(value: Any) -> Any:
@@ -42,21 +50,17 @@ def _plain(value: Any) -> Any:
 def unpacked(model: type[models.Model], values: Any) -> dict[str, Any]:
     """Checked values for the columns. Raises Unreadable: a column we do not know comes from a newer product; a value that no
     column takes, from a broken one."""
-    fields = {field.name: field for field in of(model)}
+    fields = of(model)
     if not isinstance(values, dict):
         raise Unreadable("damaged")
-    if set(values) - set(fields):
+    if not fields.keys() >= values.keys():
         raise Unreadable("newer_format")
-    if any(name not in values and _needed(field) for name, field in fields.items()):
+    if not values.keys() >= _needed(model):
         raise Unreadable("damaged")
     try:
         return {name: _value(fields[name], value) for name, value in values.items()}
     except (ValidationError, ValueError, TypeError, binascii.Error):
         raise Unreadable("damaged") from None
-
-
-def _needed(field: models.Field[Any, Any]) -> bool:
-    return not (field.null or field.blank or field.has_default())
 
 
 def _value(field: models.Field[Any, Any], value: Any) -> Any:

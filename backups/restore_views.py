@@ -52,8 +52,7 @@ def restore(request: HttpRequest, backup_id: str) -> HttpResponse:
             plans = list(islice(operations.foretold(caller, backup, target, keys=keys, again=again), PREVIEWED))
     fit = sum(not plan.refusals for plan in plans)
     named = (asked or request.GET).get("keys", "")
-    return page(request, "backups/restore.html", named=named, form=form, backup=backup,
-                status=form.status if asked is not None else 200,
+    return page(request, "backups/restore.html", status=form.status, form=form, backup=backup, named=named,
                 choices=_choices(caller, backup), rows=[_planned(plan) for plan in plans], fit=fit, unfit=len(plans) - fit,
                 cut=len(plans) == PREVIEWED < backup.key_count, back=reverse("backups:detail", args=[backup.pk]),
                 why_not=rules.why_not_use(lookup.facts(caller, backup, "RestoreBackup")))
