@@ -12,7 +12,8 @@ from base.caller import Caller
 from crypto.engine import Engine
 from crypto.envelope import Identity
 from crypto.envelope import WrappingKey as OpenKey
-from crypto.registry import open_provider
+from crypto.registry import HSM, SOFTWARE, open_provider
+from instances import hsm_opening
 from instances.models import Instance, WrappingKey
 
 PURPOSE = "instance-key"
@@ -22,11 +23,13 @@ def _identity(account: str, owner: str, generation: int) -> Identity:
     return Identity(PURPOSE, account, owner, str(generation))
 
 
-def make_wrapping_key(caller: Caller, account: Account, instance: Instance | None) -> WrappingKey:
-    """A fresh instance key, sealed; for `instance` None the key of the account's shared store."""
+def make_wrapping_key(caller: Caller, account: Account, instance: Instance | None, *, provider: str = SOFTWARE) -> WrappingKey:
+    """A fresh instance key, sealed; for `instance` None the key of the account's shared store. provider: where the material is
+    that it seals; of a hardware instance it seals what points into the tokens."""
     _, raw = OpenKey.generate()
     sealed = purpose_key(PURPOSE).seal(raw, _identity(account.pk, instance.pk if instance else "shared", 1))
-    return WrappingKey.objects.create(account=account, instance=instance, sealed=sealed, created_at=caller.at)
+    return WrappingKey.objects.create(account=account, instance=instance, sealed=sealed, provider=provider,
+                                      created_at=caller.at)
 
 
 def wrapping_key_for(caller: Caller, account: Account, instance: Instance | None) -> WrappingKey:
@@ -45,17 +48,25 @@ def wrapping_key_for(caller: Caller, account: Account, instance: Instance | None
 
 
 @functools.lru_cache(maxsize=256)
-def _engine(pk: int, account: str, owner: str, generation: int, provider: str, sealed: bytes) -> Engine:
-    raw = purpose_key(PURPOSE).open(sealed, _identity(account, owner, generation))
-    return Engine(open_provider(provider, OpenKey(raw)))
+def _key(pk: int, account: str, owner: str, generation: int, sealed: bytes) -> OpenKey:
+    return OpenKey(purpose_key(PURPOSE).open(sealed, _identity(account, owner, generation)))
+
+
+@functools.lru_cache(maxsize=256)
+def _engine(provider: str, wrapping: OpenKey) -> Engine:
+    return Engine(open_provider(provider, wrapping))
 
 
 def engine_for(key: WrappingKey) -> Engine:
-    """Raises BadCiphertext where the row was changed or belongs elsewhere. Whether the instance serves is not asked
-    here: rules decide that from the database on every call."""
-    return _engine(key.pk, key.account_id, key.instance_id or "shared", key.generation, key.provider, bytes(key.sealed))
+    """Raises BadCiphertext where the row was changed or belongs elsewhere, Unavailable for a hardware instance without a cluster.
+    Whether the instance serves is not asked here: rules decide that from the database on every call."""
+    wrapping = _key(key.pk, key.account_id, key.instance_id or "shared", key.generation, bytes(key.sealed))
+    if key.provider == HSM and key.instance_id:
+        return Engine(open_provider(HSM, wrapping, cluster=hsm_opening.cluster_of(key.instance_id), storage=key.instance_id))
+    return _engine(key.provider, wrapping)
 
 
 def forget() -> None:
     """Drops every opened instance key of this process."""
+    _key.cache_clear()
     _engine.cache_clear()

@@ -36,8 +36,8 @@ def _valid_months(months: int) -> None:
 
 @recording.operation("CreateInstance")
 def order_instance(caller: Caller, account: Account, *, name: str, months: int = 12, key_quota: int = 1000,
-                   secret_quota: int = 0, spec: int = 1000) -> Instance:
-    """A software instance in status Uninitialized; it takes keys once it is enabled. Its term begins now and ends at
+                   secret_quota: int = 0, spec: int = 1000, type: str = Instance.Type.SOFTWARE) -> Instance:
+    """An instance in status Uninitialized; it takes keys once it is enabled. Its term begins now and ends at
     midnight of the billing zone."""
     if denied := why_not_permitted(caller, "CreateInstance"):
         raise Refused(*denied)
@@ -46,7 +46,7 @@ def order_instance(caller: Caller, account: Account, *, name: str, months: int =
         instance = Instance.objects.create(
             id=ids.instance_id(caller.at), account=account, name=name, created_at=caller.at, started_at=caller.at,
             end_at=states.end_of_term(caller.at, months, settings.KMS_BILLING_ZONE),
-            key_quota=key_quota, secret_quota=secret_quota, spec=spec)
+            key_quota=key_quota, secret_quota=secret_quota, spec=spec, type=type)
         recording.record(caller, "CreateInstance", instance, end_at=instance.end_at, key_quota=key_quota)
     return instance
 
@@ -54,7 +54,13 @@ def order_instance(caller: Caller, account: Account, *, name: str, months: int =
 @recording.operation("ConnectKmsInstance")
 def enable_instance(caller: Caller, instance: Instance) -> Instance:
     """Makes the instance key and starts serving. The account's first enabled instance becomes its default."""
-    _permit("ConnectKmsInstance", caller, instance)
+    reasons = rules.why_not("ConnectKmsInstance", lookup.facts(caller, instance, "ConnectKmsInstance"))
+    if instance.type == Instance.Type.HARDWARE:
+        # Enabled with its HSM cluster, on its page or by a command: `hsm_operations.connect_hardware_instance`.
+        reasons = (*reasons, Refusal("UnsupportedOperation", {"instance": instance.pk}, reason="hardware_needs_cluster",
+                                     who="administrator", lifted_by="page:connect-hsm"))
+    if reasons:
+        raise Refused(*reasons)
     with transaction.atomic():
         first = lookup.default_instance(instance.account_id) is None
         opening.make_wrapping_key(caller, instance.account, instance)

@@ -40,6 +40,8 @@ def not_serving(facts: Facts, *, code: str) -> tuple[Refusal, ...]:
     if facts.state is State.UNINITIALIZED:
         return (Refusal(code, facts.named(), reason="instance_not_enabled", who="administrator",
                         lifted_by="ConnectKmsInstance"),)
+    if facts.state is State.DISCONNECTED:
+        return (Refusal(code, facts.named(), reason="instance_disconnected", who="administrator", lifted_by="page:connect-hsm"),)
     return (Refusal(code, facts.named(state=str(facts.state)), reason="instance_not_ready", who="operator"),)
 
 

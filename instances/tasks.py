@@ -3,9 +3,19 @@
 from celery import shared_task
 
 from base import clock
-from instances import sweeps
+from instances import hsm_sweeps, sweeps
 
 
 @shared_task
 def mark_expired_instances() -> None:
     sweeps.mark_expired(clock.now())
+
+
+@shared_task
+def check_hsm_members() -> None:
+    hsm_sweeps.check_members(clock.now())
+
+
+@shared_task
+def clear_hsm_objects() -> None:
+    hsm_sweeps.clear_objects(clock.now())

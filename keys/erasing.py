@@ -6,8 +6,9 @@ from django.db import connection
 
 from crypto.engine import material_identity
 from crypto.provider import Material
+from crypto.registry import HSM
 from crypto.specs import SPECS
-from instances import opening
+from instances import hsm_objects, opening
 from instances.models import WrappingKey
 from keys.models import Key, KeyMaterial
 
@@ -21,15 +22,20 @@ def erase(key: Key) -> Held:
     material = KeyMaterial.objects.filter(version__key=key)
     held = [(row.wrapping_key, Material(SPECS[key.spec], material_identity(key.account_id, key.pk, row.version_id),
                                         bytes(row.stored))) for row in material.select_related("wrapping_key")]
+    hsm_objects.doom(stored.identity.version for wrapping, stored in held if wrapping.provider == HSM)
     material.update(stored=OVERWRITE)
     material.delete()
     return held
 
 
 def release(held: Held) -> None:
-    """Tells the providers, which for software keys keep nothing; a second call does no harm."""
+    """Tells the providers, which for software keys keep nothing; a second call does no harm. What is in tokens is doomed by now:
+    a sweep destroys it where that cannot be done at once."""
     for wrapping, stored in held:
-        opening.engine_for(wrapping).destroy(stored)
+        if wrapping.provider != HSM:
+            opening.engine_for(wrapping).destroy(stored)
+    if inside := [stored.identity.version for wrapping, stored in held if wrapping.provider == HSM]:
+        hsm_objects.destroy_of(inside)
 
 
 def forget_old_pages() -> None:

@@ -145,7 +145,8 @@ def facts(caller: Caller, key: Key, action: str = "") -> Facts:
         key.pk, key.state_at(caller.at), key.kind, key.edition, key.origin, key.creator, caller.door, key.spec, key.usage,
         denied=denied(caller, key, action) if action else (),
         instance=instance_lookup.facts(caller, home) if home else None,
-        delete_at=key.delete_at, protection=_protection(key), instance_protection=_protection(home) if home else None)
+        storage=key.storage_mechanism, delete_at=key.delete_at,
+        protection=_protection(key), instance_protection=_protection(home) if home else None)
 
 
 def _protection(row: Key | Instance) -> Protection | None:

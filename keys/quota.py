@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, OuterRef
 from base.caller import Caller
 from base.refusal import Refused
 from instances import lookup as instance_lookup
+from instances.hsm_models import HsmCluster
 from instances.models import Instance
 from keys import creation
 from keys.models import Key, KeyVersion
@@ -37,7 +38,10 @@ def home_of(caller: Caller, instance: Instance | None) -> creation.Home:
     if instance is None:
         living = Key.objects.of(caller.account).living(caller.at)
         return creation.Home(None, has_default_key=living.filter(kind=Key.Kind.DEFAULT).exists())
-    return creation.Home(instance_lookup.facts(caller, instance), used(instance), instance.key_quota)
+    hardware = instance.type == Instance.Type.HARDWARE
+    specs = HsmCluster.objects.filter(instance=instance).values_list("specs", flat=True).first() if hardware else None
+    return creation.Home(instance_lookup.facts(caller, instance), used(instance), instance.key_quota, hardware=hardware,
+                         specs=frozenset(specs or ()))
 
 
 def claim(caller: Caller, instance: Instance | None) -> None:

@@ -17,6 +17,7 @@ from keys import fitting
 from keys.states import (
     CRYPTOGRAPHY,
     GATE,
+    HSM_INTERNAL,
     IMPORT,
     MACS,
     POLICY,
@@ -51,7 +52,8 @@ class Protection:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the rules look at, loaded once per key. kind: customer, default or service; edition: 1.0 or 3.0; denied: the
-    permission system's refusals; instance: facts of the instance, None for a key in no instance."""
+    permission system's refusals; instance: facts of the instance, None for a key in no instance; storage: mechanism of a
+    key in hardware."""
 
     id: str
     state: State
@@ -65,6 +67,7 @@ class Facts:
     denied: tuple[Refusal, ...] = ()
     instance: instance_rules.Facts | None = None
     delete_at: datetime | None = None
+    storage: str = ""
     protection: Protection | None = None
     instance_protection: Protection | None = None
 
@@ -141,6 +144,8 @@ def _rotation(action: str, facts: Facts) -> Iterator[Refusal]:
     code, symmetric = "Rejected.UnsupportedOperation", spec is not None and spec.symmetric
     if facts.origin == "EXTERNAL":
         yield Refusal(code, facts.named(), reason="imported_never_rotates")
+    if facts.storage == HSM_INTERNAL:
+        yield Refusal(code, facts.named(), reason="hsm_internal_never_rotates")
     if facts.kind == "default":
         # The vendor sells it as a service of its own; there is nothing to buy here, and nothing it could rotate for.
         yield Refusal(code, facts.named(), reason="default_key_never_rotates")

@@ -9,6 +9,7 @@ from typing import Any
 
 from access import sweeps as access_sweeps
 from base import clock
+from instances import hsm_sweeps
 from instances import sweeps as instance_sweeps
 from keys import sweeps as key_sweeps
 from keys import usage_sweep
@@ -29,6 +30,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "gather-uses": {"task": "keys.tasks.gather_uses", "schedule": 30.0, "options": _DROP},
     # Writes the one event of an expiry; service has stopped by itself, at the date.
     "mark-expired-instances": {"task": "instances.tasks.mark_expired_instances", "schedule": 30.0, "options": _DROP},
+    # Wakes the look at HSM members; each cluster says itself when it is due: every five minutes, every minute while one is away.
+    "check-hsm-members": {"task": "instances.tasks.check_hsm_members", "schedule": 30.0, "options": _DROP},
+    # Destroys in the tokens what nothing rests on any more: at once where a key was destroyed, and here where that failed.
+    "clear-hsm-objects": {"task": "instances.tasks.clear_hsm_objects", "schedule": 30.0, "options": _DROP},
     # Keeps the table of used nonces as small as the clock window of signatures.
     "forget-nonces": {"task": "access.tasks.forget_nonces", "schedule": 60.0, "options": _DROP},
     # /readyz calls the product not ready when this has not come for three minutes.
@@ -43,5 +48,7 @@ SWEEPS: dict[str, Callable[[datetime], int]] = {
     "rotate-due-keys": key_sweeps.rotate_due,
     "forget-import-tokens": key_sweeps.forget_import_tokens,
     "gather-uses": usage_sweep.gather_uses,
+    "check-hsm-members": hsm_sweeps.check_members,
+    "clear-hsm-objects": hsm_sweeps.clear_objects,
     "forget-nonces": lambda now: access_sweeps.forget_nonces(clock.real_now()),
 }

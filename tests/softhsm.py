@@ -9,10 +9,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from crypto.hsm import module as modules
 from crypto.hsm.configuration import CONSOLE, Configuration, Pin, Place
+from instances import hsm_opening
 from tests.parts import need
 
 PIN, SO_PIN = "only-for-tests-4711", "only-for-tests-0815"
@@ -33,9 +36,11 @@ class SoftHsm:
         self.pin_file.write_text(PIN + "\n")
         self.pin_file.chmod(0o600)
         self.configuration_file = folder / "softhsm2.conf"
-        self.configuration_file.write_text(f"directories.tokendir = {self.tokens}\nobjectstore.backend = file\nlog.level = ERROR\n")
+        self.configuration_file.write_text(
+            f"directories.tokendir = {self.tokens}\nobjectstore.backend = file\nlog.level = ERROR\n")
         found = subprocess.run(["dpkg", "-L", "libsofthsm2"], check=True, capture_output=True, text=True).stdout.split()
         self.module = next(path for path in found if path.endswith("/libsofthsm2.so"))
+        self.registered: dict[Any, Any] = {}
         self._away: dict[str, Path] = {}
         self.serials = {label: self.init(label) for label in LABELS}
 
@@ -90,3 +95,21 @@ def softhsm() -> Iterator[SoftHsm]:
         hsm = SoftHsm(Path(folder))
         os.environ["SOFTHSM2_CONF"] = str(hsm.configuration_file)
         yield hsm
+
+
+class Renewals:
+    """A library is initialised anew at most every few seconds; a test that has just seen one loss does not wait for the next."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(modules, "RENEWAL_PAUSE", 0.0)
+        for module in modules.loaded():
+            monkeypatch.setattr(module, "not_before", 0.0)
+
+    def pause_is_over(self, cluster: Any) -> None:
+        for member in hsm_opening.opened(cluster).members:
+            member.try_again()
+
+
+@pytest.fixture
+def renewals(monkeypatch: pytest.MonkeyPatch) -> Renewals:
+    return Renewals(monkeypatch)

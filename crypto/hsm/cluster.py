@@ -92,20 +92,13 @@ class Cluster:
     def make(self, name: bytes, label: str, spec: Spec, raw: bytes | None = None) -> bytes:
         """A key on every member, fresh or from `raw`; its public half. Raises Unavailable if a member is away."""
         with self._or_nowhere(name), self._everywhere() as sessions:
-            if raw is not None:
-                for session in self._targets(sessions):
-                    with session.alone() as here, _transport(here) as (public, private):
-                        objects.unwrap(private, objects.wrap_raw(public, raw), spec, name=name, label=label, stays=True,
-                                       transport=True)
-                der = b""
-            else:
-                with sessions[0].alone() as here:
-                    key, der = objects.generate(here, spec)
-                    with objects.passing(key):
-                        wrapped = self._key(here, self.id).wrap_key(key, mechanism=objects.WRAP)
-                for session in self._targets(sessions):
-                    with session.alone() as here:
-                        objects.unwrap(self._key(here, self.id), wrapped, spec, name=name, label=label, stays=True)
+            with sessions[0].alone() as here:
+                key, der = _passing_key(here, spec, raw)
+                with objects.passing(key):
+                    wrapped = self.key(here).wrap_key(key, mechanism=objects.WRAP)
+            for session in self._targets(sessions):
+                with session.alone() as here:
+                    objects.unwrap(self.key(here), wrapped, spec, name=name, label=label, stays=True)
             self._seen_everywhere(name, objects.kind_of(spec), sessions)
         return der
 
@@ -115,11 +108,7 @@ class Cluster:
         def there(member: Member) -> tuple[bytes, bytes]:
             with member.session() as session, session.alone() as here:
                 wrapping = self._storage(member, here, storage)
-                if raw is None:
-                    key, der = objects.generate(here, spec)
-                else:
-                    with _transport(here) as (public, private):
-                        key, der = objects.unwrap(private, objects.wrap_raw(public, raw), spec, travels=True, transport=True), b""
+                key, der = _passing_key(here, spec, raw)
                 with objects.passing(key):
                     return wrapping.wrap_key(key, mechanism=objects.WRAP), der
 
@@ -140,28 +129,35 @@ class Cluster:
 
     # --- the cluster's own keys ----------------------------------------------------------------------------------------
     def found(self) -> None:
-        """Makes the cluster key, by which a token is known as a member from now on. Raises Lost."""
-        self._settle(self.id, CLUSTER_LABEL, stranger=True)
-
-    def add_storage_key(self, name: bytes) -> None:
-        """Makes the key that wraps what `make_wrapped` gives, unless every member has it."""
-        if not all(member.has(name, SECRET) for member in self.members):
-            self.destroy(name)
-            self._settle(name, STORAGE_LABEL)
-
-    def _settle(self, name: bytes, label: str, *, stranger: bool = False) -> None:
-        """Generated on one token, carried to each, its own included, under a key that was made there for this."""
-        with self._or_nowhere(name, stranger=stranger), self._everywhere(stranger=stranger) as sessions:
+        """Makes the cluster key, by which a token is known as a member from now on: generated on one token, carried to each, its
+        own included, under a key that was made there for this. Raises Lost."""
+        with self._or_nowhere(self.id, stranger=True), self._everywhere(stranger=True) as sessions:
             with sessions[0].alone() as source:
                 key = objects.wrapping_key(source)
             try:
                 for session in self._targets(sessions):
-                    with session.alone() as here, _transport(here) as (public, private):
-                        # Both tokens are at work in one lock: two modules have two, and the source's is not needed for this.
-                        objects.settle_wrapping_key(private, objects.wrap_for(source, key, public), name, label)
+                    with session.alone() as here:
+                        public, private = objects.transport_pair(here)
+                        with objects.passing(public, private):
+                            objects.settle(private, objects.wrap_for(source, key, public), self.id, CLUSTER_LABEL, transport=True)
             finally:
                 with sessions[0].alone(), objects.passing(key):
                     pass
+            self._seen_everywhere(self.id, SECRET, sessions)
+
+    def add_storage_key(self, name: bytes) -> None:
+        """Makes the key that wraps what `make_wrapped` gives, unless every member has it. Raises Unavailable."""
+        if all(member.has(name, SECRET) for member in self.members):
+            return
+        with self._or_nowhere(name), self._everywhere() as sessions:
+            with sessions[0].alone() as here:
+                key = objects.wrapping_key(here)
+                with objects.passing(key):
+                    wrapped = self.key(here).wrap_key(key, mechanism=objects.WRAP)
+            for session in self._targets(sessions):
+                with session.alone() as here:
+                    _remove(here, name)  # half of it may be there after a crash; nothing rests on it yet
+                    objects.settle(self.key(here), wrapped, name, STORAGE_LABEL)
             self._seen_everywhere(name, SECRET, sessions)
 
     # --- inside --------------------------------------------------------------------------------------------------------
@@ -187,9 +183,9 @@ class Cluster:
                     _remove(here, name)
             raise
 
-    def _key(self, here: Any, name: bytes) -> Any:
-        """A wrapping key of the cluster; a token without it is no member. Call it `alone`."""
-        found = search(here, name, SECRET)
+    def key(self, here: Any) -> Any:
+        """The cluster key; a token without it is no member. Call it `alone`."""
+        found = search(here, self.id, SECRET)
         if not found:
             raise Lost(Trouble.STRANGER)
         return found[0]
@@ -216,12 +212,14 @@ class Cluster:
         return tuple(name for name, spec in SPECS.items() if objects.served(spec, mechanisms))
 
 
-@contextmanager
-def _transport(here: Any) -> Iterator[tuple[Any, Any]]:
-    """A pair for one journey to the token of `here`."""
-    pair = objects.transport_pair(here)
-    with objects.passing(*pair):
-        yield pair
+def _passing_key(here: Any, spec: Spec, raw: bytes | None) -> tuple[Any, bytes]:
+    """(a key that lives as long as the session and may be wrapped, its public half): fresh, or the caller's own, which enters the
+    token under a key that was made there for this. Call it `alone`."""
+    if raw is None:
+        return objects.generate(here, spec)
+    public, private = objects.transport_pair(here)
+    with objects.passing(public, private):
+        return objects.unwrap(private, objects.wrap_raw(public, raw), spec, travels=True, transport=True), b""
 
 
 def _remove(here: Any, name: bytes) -> None:

@@ -29,7 +29,7 @@ from crypto.hsm.troubles import Lost, Trouble
 _OS_LOCKING_OK = 2
 _ALREADY_INITIALIZED = 0x191
 _PATIENCE = 15.0
-_RENEWAL_PAUSE = 5.0
+RENEWAL_PAUSE = 5.0
 
 
 class _Arguments(ctypes.Structure):
@@ -86,14 +86,14 @@ class _Gate:
 
 
 class Module:
-    """epoch: counts initialisations; a session of an earlier one is dead."""
+    """epoch: counts initialisations; a session of an earlier one is dead. not_before: on the monotonic clock, the next one."""
 
     def __init__(self, path: str, folder: Path, *, inherited: bool) -> None:
         self.path = path
         self.epoch = 0
         self.one = threading.Lock()
         self._gate = _Gate()
-        self._not_before = 0.0
+        self.not_before = 0.0
         try:
             if inherited:
                 ctypes.CDLL(path).C_Finalize(None)
@@ -138,9 +138,9 @@ class Module:
             if self.epoch != epoch:
                 return True
             now = time.monotonic()
-            if not empty or now < self._not_before:
+            if not empty or now < self.not_before:
                 return False
-            self._not_before = now + _RENEWAL_PAUSE
+            self.not_before = now + RENEWAL_PAUSE
             self.epoch += 1
             self.library.finalize()
             try:
@@ -161,6 +161,10 @@ def load(path: str, folder: Path) -> Module:
         if path not in _modules:
             _modules[path] = Module(path, folder, inherited=path in _inherited)
         return _modules[path]
+
+
+def loaded() -> list[Module]:
+    return list(_modules.values())
 
 
 def _before_fork() -> None:

@@ -138,7 +138,8 @@ def wrapping_key(session: Any) -> Any:
     return session.generate_key(KeyType.AES, 256, capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP, template=_TRAVELS)
 
 
-def settle_wrapping_key(transport: Any, wrapped: bytes, name: bytes, label: str) -> Any:
+def settle(unwrapping: Any, wrapped: bytes, name: bytes, label: str, *, transport: bool = False) -> Any:
     """Puts a key of `wrapping_key` on the token for good."""
-    return transport.unwrap_key(SECRET, KeyType.AES, wrapped, id=name, label=label, store=True, template=_STAYS,
-                                capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP, **_TRANSPORT)
+    how = _TRANSPORT if transport else {"mechanism": WRAP, "mechanism_param": None}
+    return unwrapping.unwrap_key(SECRET, KeyType.AES, wrapped, id=name, label=label, store=True, template=_STAYS,
+                                 capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP, **how)

@@ -62,7 +62,7 @@ class HsmProvider:
         """Inside the tokens, as the object `name`, with the key's id as its label."""
         raw = self._taken(spec, raw)
         public = self._cluster.make(name.encode(), identity.owner, spec, raw)
-        return Material(spec, identity, self._wrapping.seal(_INSIDE + name.encode(), identity), public)
+        return Material(spec, identity, self._wrapping.seal(_INSIDE + name.encode(), identity), public, name)
 
     def make_wrapped(self, spec: Spec, identity: Identity, raw: bytes | None = None) -> Material:
         """Made in a token, to live in the database."""

@@ -15,6 +15,8 @@ class Trouble(StrEnum):
     PIN = "pin_incorrect"  # asked once; not again before somebody has changed something
     LOCKED = "pin_locked"
     BUSY = "busy"  # every session is in use, or another process holds the lock
+    MECHANISMS = "mechanisms_missing"
+    TOO_FEW = "too_few"
     SILENT = "no_answer"  # whatever else the library reports
 
 

@@ -21,7 +21,7 @@ from base.caller import Caller
 from base.refusal import Refusal, Refused
 from crypto import blobs
 from crypto.engine import Engine, material_identity
-from crypto.errors import BadCiphertext, Unavailable, Unsupported
+from crypto.errors import BadCiphertext, MaterialGone, Unavailable, Unsupported
 from crypto.provider import Material
 from crypto.specs import SPECS
 from instances import opening
@@ -112,6 +112,11 @@ def opened(row: KeyMaterial, key: Key) -> tuple[Engine, Material]:
     return opening.engine_for(row.wrapping_key), Material(SPECS[key.spec], identity, bytes(row.stored), public)
 
 
+def unavailable(key: Key) -> Refused:
+    """The key store does not answer. To make a key, every member of an HSM cluster must."""
+    return Refused(Refusal("ServiceUnavailableTemporary", {"key": key.pk}, who="operator"))
+
+
 def worked(key: Key, work: Callable[[], R]) -> R:
     """What the provider makes of it, its errors in their one outward form. Raises Refused."""
     try:
@@ -119,7 +124,10 @@ def worked(key: Key, work: Callable[[], R]) -> R:
     except BadCiphertext:
         raise bad_ciphertext() from None
     except Unavailable:
-        raise Refused(Refusal("ServiceUnavailableTemporary", {"key": key.pk}, who="operator")) from None
+        raise unavailable(key) from None
+    except MaterialGone:
+        # Never made anew: what it encrypted would be lost without anybody noticing.
+        raise Refused(Refusal("Rejected.Unavailable", {"key": key.pk}, reason="material_gone", who="operator")) from None
     except Unsupported:
         raise Refused(Refusal("UnsupportedOperation", {"key": key.pk}, reason="provider_cannot")) from None
 
