@@ -18,6 +18,8 @@ from django.utils.translation import gettext_lazy as _
 
 from access import dates
 from base.refusal import Refusal
+from crypto.hsm.troubles import Trouble
+from kmsconsole import hsm_words
 
 Words = str | Promise
 
@@ -99,6 +101,34 @@ TEXTS: dict[str, tuple[Words, Words]] = {
                           _("Somebody was faster. Look at the new state, then try again.")),
     "not_due": (_("The date has not come"), _("Only the clock destroys keys, on the scheduled date.")),
     "ServiceUnavailableTemporary": (_("The key store does not answer"), _("Try again in a minute.")),
+    # hardware
+    "hardware_needs_cluster": (_("A hardware instance needs an HSM cluster"),
+                               _("The API cannot enable it: connect it to its cluster on its page, or with connect_hsm.")),
+    "instance_disconnected": (_("The instance is disconnected from its HSM"),
+                              _("Its keys are unavailable until it is connected.")),
+    "hsm_needs_hardware_instance": (_("This is no hardware instance"), _("Only hardware instances keep their keys in an HSM.")),
+    "hsm_not_connected": (_("The instance is not connected"), _("There is nothing to disconnect.")),
+    "hsm_cluster_taken": (_("The HSM cluster serves another instance"), _("%(cluster)s is bound to %(other)s.")),
+    "hsm_cluster_for_good": (_("The instance is bound to another HSM cluster"),
+                             _("Its keys are in the cluster it was enabled with.")),
+    "hsm_all_members_needed": (_("A member of the HSM cluster is away"), _("Keys are made only while every member answers.")),
+    "hsm_check_failed": (_("A check of the HSM cluster did not pass"), _("%(member)s: %(trouble)s. %(detail)s")),
+    "hsm_too_slow": (_("The HSM took too long"), _("What was made meanwhile has been given up. Try again.")),
+    "hsm_not_found": (_("There is no such HSM cluster"), _("No cluster of your account is called %(cluster)s.")),
+    "hsm_name": (_("The name is not allowed"), _("Use 1 to 64 letters, digits and . _ / + = @ -.")),
+    "hsm_name_taken": (_("The name is taken"), _("There is an HSM cluster called %(name)s already.")),
+    "hsm_too_few": (_("A cluster has two or more members"), _("Name %(limit)s or more different tokens.")),
+    "hsm_label_twice": (_("Two tokens have this label"), _("Use the serial instead of %(value)s.")),
+    "hsm_pin_source": (_("The PIN cannot be found this way"), _("Name an environment variable, or a file by its full path.")),
+    "hsm_internal_never_rotates": (_("Keys inside an HSM do not rotate"),
+                                   _("Only symmetric keys with the storage mechanism HsmEncryptedDatabase do.")),
+    "hardware_imports_symmetric_only": (_("Hardware instances take symmetric material only"),
+                                        _("A key of the spec %(spec)s is made in the HSM, or goes into a software instance.")),
+    "spec_not_in_hardware": (_("Hardware instances do not have this key spec"), _("Use a software instance for %(spec)s.")),
+    "spec_not_in_token": (_("The HSM cannot make this key"), _("Its tokens lack a mechanism for %(spec)s.")),
+    "storage_needs_hardware": (_("Only hardware instances have storage mechanisms"), _("Leave %(name)s out.")),
+    "material_gone": (_("The key material is missing"),
+                      _("It is not where it was kept, and is never made anew. Restore the key store from its own backup.")),
     # imported material
     "origin_not_external": (_("The material was made here"), _("Only keys of origin EXTERNAL take material of your own.")),
     "legacy_imports_no_key_pairs": (_("1.0 keys import symmetric material only"),
@@ -236,6 +266,7 @@ WAYS: dict[str, tuple[Words, Callable[[Mapping[str, Any]], str]]] = {
     "CancelKeyDeletion": (_("Cancel deletion"), _of_key("keys:cancel_deletion")),
     "RenewInstance": (_("Go to the instance"), _of_instance),
     "ConnectKmsInstance": (_("Go to the instance"), _of_instance),
+    "page:connect-hsm": (_("Connect to the HSM"), lambda facts: reverse("instances:connect_hsm", args=[facts["instance"]])),
     "page:instance": (_("Go to the instance"), _of_instance),
     "SetDeletionProtection": (_("Go to the switch"), _switch),
     "CreateKey": (_("Create key"), lambda facts: reverse("keys:new")),
@@ -282,4 +313,6 @@ def _shown(value: Any) -> str:
         return ""
     if isinstance(value, datetime):
         return dates.clock_time(value)
+    if isinstance(value, Trouble):
+        return str(hsm_words.TROUBLES[value][0])
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -82,6 +82,14 @@ def _timed(step: str, member: str, work: Callable[[], None]) -> Check:
 
 
 def _connect(cluster: Cluster, member: Member, stranger: bool) -> None:
+    """A connection from before may be dead without knowing why; the fresh one that follows does."""
+    try:
+        _look(member, stranger)
+    except Lost:
+        _look(member, stranger)
+
+
+def _look(member: Member, stranger: bool) -> None:
     with member.session(stranger=stranger) as session, session.alone() as here:
         if not stranger:
             member.prove(here)

@@ -73,7 +73,7 @@ def store_new_key(caller: Caller, key: Key, tags: tuple[tuple[str, str], ...] = 
         try:
             material = hsm_objects.make(caller.at, wrapping, SPECS[key.spec], identity, in_database=key.in_database)
         except Unavailable:
-            raise using.unavailable(key) from None
+            raise using.not_made(key) from None
         version.public_key = material.public or None
     with transaction.atomic():
         quota.claim(caller, key.instance)

@@ -145,7 +145,7 @@ def _made(caller: Caller, key: Key, spec: Spec, version: KeyVersion, raw: bytes)
         raise Refused(Refusal("UnsupportedOperation", {"key": key.pk, "spec": key.spec}, reason="provider_takes_no_material"),
                       ) from None
     except Unavailable:
-        raise using.unavailable(key) from None
+        raise using.not_made(key) from None
     return holder, made
 
 

@@ -63,7 +63,7 @@ def _add_version(caller: Caller, action: str, key: Key) -> KeyVersion:
         made = hsm_objects.make(caller.at, holder, SPECS[key.spec], material_identity(key.account_id, key.pk, version.pk),
                                 in_database=key.in_database)
     except Unavailable:
-        raise using.unavailable(key) from None
+        raise using.not_made(key) from None
     version.public_key = made.public or None
     with transaction.atomic():
         quota.claim(caller, key.instance)

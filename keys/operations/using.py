@@ -112,9 +112,11 @@ def opened(row: KeyMaterial, key: Key) -> tuple[Engine, Material]:
     return opening.engine_for(row.wrapping_key), Material(SPECS[key.spec], identity, bytes(row.stored), public)
 
 
-def unavailable(key: Key) -> Refused:
-    """The key store does not answer. To make a key, every member of an HSM cluster must."""
-    return Refused(Refusal("ServiceUnavailableTemporary", {"key": key.pk}, who="operator"))
+def not_made(key: Key) -> Refused:
+    """The key store does not answer; to make a key inside an HSM cluster, every member must."""
+    inside = key.protection_level == "HSM" and not key.in_database
+    return Refused(Refusal("ServiceUnavailableTemporary", {"key": key.pk}, reason="hsm_all_members_needed" if inside else "",
+                           who="operator"))
 
 
 def worked(key: Key, work: Callable[[], R]) -> R:
@@ -124,7 +126,7 @@ def worked(key: Key, work: Callable[[], R]) -> R:
     except BadCiphertext:
         raise bad_ciphertext() from None
     except Unavailable:
-        raise unavailable(key) from None
+        raise Refused(Refusal("ServiceUnavailableTemporary", {"key": key.pk}, who="operator")) from None
     except MaterialGone:
         # Never made anew: what it encrypted would be lost without anybody noticing.
         raise Refused(Refusal("Rejected.Unavailable", {"key": key.pk}, reason="material_gone", who="operator")) from None

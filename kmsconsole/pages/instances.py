@@ -26,6 +26,7 @@ from keys import creation, forms, quota, showing
 from keys import operations as key_operations
 from keys.models import Key
 from keys.states import State
+from kmsconsole.pages.hsm import hsm_of
 
 FEW = 10
 SOON_DAYS = 30
@@ -100,7 +101,7 @@ def detail(request: HttpRequest, instance_id: str) -> HttpResponse:
     return page(request, "instances/detail.html", one=one, instance=instance, facts=one.facts, found=found,
                 rows=showing.rows(caller, found.items), pending=_pending(caller, instance), term=_term(caller, one),
                 renew_days=days_between(caller.at, one.facts.renew_by), why_not_create=_why_not_create(caller, one),
-                why_not_switch=_why_not_switch(caller, instance), own=_protected(caller, instance))
+                why_not_switch=_why_not_switch(caller, instance), own=_protected(caller, instance), hsm=hsm_of(instance))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
