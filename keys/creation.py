@@ -36,7 +36,7 @@ class Proposal:
 @dataclass(frozen=True, slots=True)
 class Home:
     """Where the key would go. instance: None for the shared store, where one default CMK lives; used, quota: key versions;
-    hardware: the instance keeps its keys in an HSM; specs: those its tokens serve."""
+    hardware: the instance keeps its keys in an HSM; specs: those its tokens serve, none while nobody has asked them."""
 
     instance: instance_rules.Facts | None
     used: int = 0
@@ -113,7 +113,7 @@ def _in_hardware(proposal: Proposal, spec: Spec, home: Home) -> Iterator[Refusal
     named = {"spec": spec.name}
     if not spec.hardware:
         yield Refusal("UnsupportedOperation", named, reason="spec_not_in_hardware")
-    elif spec.name not in home.specs:
+    elif home.specs and spec.name not in home.specs:
         yield Refusal("UnsupportedOperation", named, reason="spec_not_in_token", who="operator")
     if proposal.origin == "EXTERNAL" and not spec.symmetric:
         yield Refusal("UnsupportedOperation", named, reason="hardware_imports_symmetric_only")

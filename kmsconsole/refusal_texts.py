@@ -223,7 +223,6 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     # what is not offered, or not yet
     "spec_needs_hardware": (_("This key spec needs a hardware instance"),
                             _("A software instance does not make keys of the spec %(spec)s.")),
-    "parameter_not_yet": (_("This cannot be set yet"), _("%(name)s is not supported yet.")),
     "Unsupported.ProtectionLevel": (_("This protection level is not offered here"), _("It needs a hardware instance.")),
     "DryRunOperationError": (_("It was a dry run"), _("Everything is in order; nothing was changed.")),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+from alibabacloud_kms20160120 import models as sdk
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
@@ -13,13 +14,16 @@ from pkcs11 import Attribute, ObjectClass
 
 from base import clock
 from instances import hsm_opening, hsm_sweeps
+from instances import hsm_operations as hsms
+from instances import operations as instances
 from instances.hsm_models import HsmObject, ObjectState
 from instances.models import WrappingKey
 from keys import operations as keys
 from keys.models import Key, KeyMaterial, KeyVersion
-from tests import importing, make
+from tests import doors, importing, make
 from tests.keys.calls import TEXT, outcome
 
+pytestmark = doors.SDK_WARNINGS
 SECRET, PRIVATE = ObjectClass.SECRET_KEY, ObjectClass.PRIVATE_KEY
 
 
@@ -187,3 +191,44 @@ def test_imported_material_enters_the_tokens_and_comes_back(alice, cluster, home
     send()
     assert keys.decrypt(alice(), ciphertext_blob=blob).plaintext == TEXT
     assert WrappingKey.objects.get(instance=home).provider == "pkcs11"
+
+
+def test_before_it_is_connected_it_takes_none_and_the_api_cannot_connect_it(alice, softhsm):
+    waiting = make.hardware_instance(alice, None)
+    assert outcome(lambda: keys.create_key(alice(), instance=waiting, spec="EC_P256")) == "Forbidden.DKMSInstanceStateInvalid"
+    assert outcome(lambda: instances.enable_instance(alice(), waiting)) == "UnsupportedOperation"
+
+
+def test_a_cluster_serves_one_instance(alice, cluster, home):
+    other = make.hardware_instance(alice, None, name="other")
+    code = outcome(lambda: hsms.connect_hardware_instance(alice(), other, cluster=cluster))
+    assert code == "Forbidden.DKMSInstanceStateInvalid"
+    software = make.instance(alice, name="software", enabled=False)
+    assert outcome(lambda: hsms.connect_hardware_instance(alice(), software, cluster=cluster)) == "UnsupportedOperation"
+
+
+def test_a_released_instance_leaves_nothing_in_the_tokens_and_frees_its_cluster(alice, cluster, home):
+    """Whatever releases it erases its keys; here only what the sweep adds to that."""
+    assert objects(cluster, home.pk) == [(True, False, "kms-console storage")] * 2
+    home.move(released_at=clock.now())
+    assert hsm_sweeps.clear_objects(clock.now()) == 1
+    assert objects(cluster, home.pk) == []
+    cluster.refresh_from_db()
+    assert cluster.instance is None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("mechanism", ["HsmInternal", "HsmEncryptedDatabase"])
+def test_the_official_sdk_uses_keys_in_hardware(alice, cluster, home, mechanism):
+    with doors.api_server() as host:
+        client = doors.sdk_for(alice, host)
+        made = client.create_key(sdk.CreateKeyRequest(dkmsinstance_id=home.pk, key_storage_mechanism=mechanism)).body.key_metadata
+        assert (made.protection_level, made.key_spec) == ("HSM", "Aliyun_AES_256")
+        blob = client.encrypt(sdk.EncryptRequest(key_id=made.key_id, plaintext=TEXT)).body.ciphertext_blob
+        assert client.decrypt(sdk.DecryptRequest(ciphertext_blob=blob)).body.plaintext == TEXT
+        pair = client.create_key(sdk.CreateKeyRequest(dkmsinstance_id=home.pk, key_spec="RSA_2048", key_usage="ENCRYPT/DECRYPT",
+                                                      key_storage_mechanism=mechanism)).body.key_metadata
+        version = client.list_key_versions(sdk.ListKeyVersionsRequest(key_id=pair.key_id)).body.key_versions.key_version[0]
+        named = {"key_id": pair.key_id, "key_version_id": version.key_version_id, "algorithm": "RSAES_OAEP_SHA_256"}
+        sealed = client.asymmetric_encrypt(sdk.AsymmetricEncryptRequest(plaintext=TEXT, **named)).body.ciphertext_blob
+        assert client.asymmetric_decrypt(sdk.AsymmetricDecryptRequest(ciphertext_blob=sealed, **named)).body.plaintext == TEXT
