@@ -20,7 +20,7 @@ from django.db.migrations.executor import MigrationExecutor
 from access import root
 from access.models import RootKeyCheck
 
-OUR_FILES = ("django-secret", "kms.sqlite3", "queue", "root.", "serve.", "setup.", "static")
+OUR_FILES = ("django-secret", "hsm", "kms.sqlite3", "queue", "root.", "serve.", "setup.", "static")
 
 
 @contextmanager

@@ -102,3 +102,15 @@ def test_the_pin_stands_on_no_page(alices, cluster):
 
     assert all(PIN not in alices.get(url).content.decode() for url in ("/hsm/", page_of(cluster)))
     assert PIN not in repr(hsm_operations.members_of(cluster)) + repr(vars(cluster))
+
+
+def test_the_page_for_a_new_key_asks_where_a_hardware_key_is_kept(alices, alice, cluster, instance, words):
+    assert "In a hardware instance" not in words(alices.get("/keys/new/"))
+    home = make.hardware_instance(alice, cluster)
+    assert "In a hardware instance" in words(alices.get("/keys/new/"))
+    sent = {"instance": home.pk, "kind": "encrypt", "storage": "HsmEncryptedDatabase"}
+    created = alices.get(alices.post("/keys/new/", sent)["Location"])
+    assert "in the database, encrypted by the HSM" in words(created)
+    refused = alices.post("/keys/new/", {"instance": home.pk, "kind": "mac"})
+    assert "Hardware instances do not have this key spec" in words(refused)
+    assert alices.post("/keys/new/", {**sent, "instance": instance.pk}).status_code == 303
