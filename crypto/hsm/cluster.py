@@ -77,9 +77,11 @@ class Cluster:
 
     def _somewhere(self, work: Callable[[Member], R]) -> R:
         """On one member after the other, those that failed a moment ago last."""
-        first, away = next(_turn), False
-        order = [self.members[(first + step) % len(self.members)] for step in range(len(self.members))]
-        for member in sorted(order, key=lambda each: each.away):
+        first, away = next(_turn) % len(self.members), False
+        order = self.members[first:] + self.members[:first]
+        if any(member.trouble for member in order):
+            order.sort(key=lambda member: member.away)
+        for member in order:
             try:
                 return work(member)
             except MaterialGone:

@@ -7,7 +7,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pkcs11 import Attribute, ObjectClass, PKCS11Error
@@ -83,38 +82,25 @@ class Member:
         with self.session() as session, session.alone() as here:
             return bool(search(here, name, kind))
 
-    @contextmanager
-    def session(self, *, stranger: bool = False) -> Iterator[Work]:
-        """A session of the pool. stranger: also where the cluster key is not on the token. What the library reports inside
-        comes out as Lost."""
-        while True:
-            pool = self.connected(stranger=stranger)
-            with pool.module.inside():
-                if pool.epoch == pool.module.epoch:
-                    yield from self._working(pool)
-                    return
+    def session(self, *, stranger: bool = False) -> _Visit:
+        """``with member.session() as work``: a session of the pool. stranger: also where the cluster key is not on the token."""
+        return _Visit(self, stranger)
 
-    def _working(self, pool: Pool) -> Iterator[Work]:
-        good, work = False, None
-        try:
-            work = pool.take()
-            yield work
-            good = True
-        except Lost as lost:
-            good = lost.where not in (None, work)  # another member's, in a session of its own
-            if not good and lost.trouble is not Trouble.BUSY:
-                self._lost(pool, lost)
-            raise
-        except ProviderError:
-            good = True
-            raise
-        except PKCS11Error as error:
-            silent = Lost(Trouble.SILENT, type(error).__name__)
-            self._lost(pool, silent)
-            raise silent from None
-        finally:
-            if work is not None:
-                pool.give(work, good=good)
+    def note(self, pool: Pool, work: Work | None, error: BaseException | None) -> bool:
+        """What went wrong in a session: whether that can be used again. Raises Lost for what the library reported."""
+        if error is None:
+            return True
+        if isinstance(error, PKCS11Error):
+            error = Lost(Trouble.SILENT, type(error).__name__)
+            self._lost(pool, error)
+            raise error from None
+        if not isinstance(error, Lost):
+            return isinstance(error, ProviderError)
+        if error.where not in (None, work):
+            return True  # another member's, in a session of its own
+        if error.trouble is not Trouble.BUSY:
+            self._lost(pool, error)
+        return False
 
     def _find(self, session: Work, name: bytes, kind: ObjectClass) -> Any:
         with session.alone() as here:
@@ -196,6 +182,39 @@ class Member:
         if not at_once:  # a working connection that broke is worth one try without a pause
             self._not_before = time.monotonic() + self._pause
             self._pause = min(self._pause * 2, self._cluster.pauses[1])
+
+
+class _Visit:
+    """Inside the library with a session. A class, because this is around every use of a key and a generator costs more."""
+
+    __slots__ = ("_member", "_pool", "_stranger", "_work")
+
+    def __init__(self, member: Member, stranger: bool) -> None:
+        self._member = member
+        self._stranger = stranger
+
+    def __enter__(self) -> Work:
+        while True:
+            self._pool = pool = self._member.connected(stranger=self._stranger)
+            pool.module.enter()
+            if pool.epoch == pool.module.epoch:
+                break
+            pool.module.leave()
+        try:
+            self._work = pool.take()
+        except BaseException as error:
+            pool.module.leave()
+            self._member.note(pool, None, error)
+            raise
+        return self._work
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        good = False
+        try:
+            good = self._member.note(self._pool, self._work, error)
+        finally:
+            self._pool.give(self._work, good=good)
+            self._pool.module.leave()
 
 
 def tokens(module: Module) -> Iterator[Any]:

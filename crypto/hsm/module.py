@@ -20,7 +20,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from pkcs11 import PKCS11Error, _pkcs11
 
@@ -48,30 +47,30 @@ class Library(_pkcs11.lib):
 
 
 class _Gate:
-    """Many may be inside, or one alone who lets nobody else in."""
+    """Many may be inside, or one alone who lets nobody else in. Who finds it open pays for one lock each way."""
 
     def __init__(self) -> None:
-        self._change = threading.Condition()
+        self._lock = threading.Lock()
+        self._change = threading.Condition(self._lock)
         self._inside = 0
         self._shut = False
 
-    @contextmanager
-    def inside(self) -> Iterator[None]:
-        with self._change:
-            if not self._change.wait_for(lambda: not self._shut, _PATIENCE):
+    def enter(self) -> None:
+        with self._lock:
+            if self._shut and not self._change.wait_for(lambda: not self._shut, _PATIENCE):
                 raise Lost(Trouble.BUSY)
             self._inside += 1
-        try:
-            yield
-        finally:
-            with self._change:
-                self._inside -= 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._shut:
                 self._change.notify_all()
 
     @contextmanager
     def shut(self) -> Iterator[bool]:
         """Whether everybody has left; where somebody is stuck in the library, nothing may be done to it."""
-        with self._change:
+        with self._lock:
             if not self._change.wait_for(lambda: not self._shut, _PATIENCE):
                 yield False
                 return
@@ -80,7 +79,7 @@ class _Gate:
         try:
             yield empty
         finally:
-            with self._change:
+            with self._lock:
                 self._shut = False
                 self._change.notify_all()
 
@@ -93,6 +92,7 @@ class Module:
         self.epoch = 0
         self.one = threading.Lock()
         self._gate = _Gate()
+        self.enter, self.leave = self._gate.enter, self._gate.leave
         self.not_before = 0.0
         try:
             if inherited:
@@ -103,9 +103,14 @@ class Module:
         name = hashlib.sha256(path.encode()).hexdigest()[:16]
         self._lock = os.open(folder / f"hsm-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
-    def inside(self) -> Any:
+    @contextmanager
+    def inside(self) -> Iterator[None]:
         """Around every use of the library."""
-        return self._gate.inside()
+        self.enter()
+        try:
+            yield
+        finally:
+            self.leave()
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -74,43 +74,52 @@ class Pool:
         self.token = token
         self.home = home
         self.mechanisms = mechanisms
-        self._free: deque[Work] = deque()
-        self._turns = threading.BoundedSemaphore(MOST_SESSIONS)
-        self._count = threading.Lock()
         self.open = 0
-        self.used = 0
+        self._free: deque[Work] = deque()
+        self._change = threading.Condition()
+        self._waiting = 0
+
+    @property
+    def used(self) -> int:
+        return max(0, self.open - len(self._free))
 
     def take(self) -> Work:
         """Raises Lost when all are in use for too long, or the token gives no more."""
-        if not self._turns.acquire(timeout=_PATIENCE):
-            raise Lost(Trouble.BUSY)
         try:
-            try:
-                work = self._free.pop()
-            except IndexError:
-                work = Work(self, self.token.open(rw=True))
-                with self._count:
-                    self.open += 1
+            return self._free.pop()  # the usual case, and atomic
+        except IndexError:
+            pass
+        with self._change:
+            if self.open >= MOST_SESSIONS:
+                self._waiting += 1
+                try:
+                    if not self._change.wait_for(lambda: self._free or self.open < MOST_SESSIONS, _PATIENCE):
+                        raise Lost(Trouble.BUSY)
+                finally:
+                    self._waiting -= 1
+            if self._free:
+                return self._free.pop()
+            self.open += 1
+        try:
+            return Work(self, self.token.open(rw=True))
         except BaseException as error:
-            self._turns.release()
+            with self._change:
+                self.open -= 1
             if isinstance(error, errors.SessionCount):
                 raise Lost(Trouble.BUSY, "SessionCount") from None
             raise
-        with self._count:
-            self.used += 1
-        return work
 
     def give(self, work: Work, *, good: bool) -> None:
         """Back; a session in which something went wrong is closed rather than used again."""
-        with self._count:
-            self.used -= 1
-            self.open -= not good
         if good:
             self._free.append(work)
         elif self.epoch == self.module.epoch:
             with contextlib.suppress(pkcs11.PKCS11Error):
                 work.session.close()
-        self._turns.release()
+        if not good or self._waiting:
+            with self._change:
+                self.open -= not good
+                self._change.notify()
 
 
 def log_in(module: Module, token: Any, serial: str, pin: Pin, folder: Path) -> Any:

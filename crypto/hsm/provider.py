@@ -8,6 +8,7 @@ Both are sealed under the instance key, which binds them to their identity: a ro
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -128,11 +129,17 @@ class HsmProvider:
 
     def _stored(self, material: Material) -> tuple[bytes, bytes]:
         try:
-            plain = self._wrapping.open(material.stored, material.identity)
+            return _stored(self._wrapping, material.stored, material.identity)
         except BadCiphertext:
             # Not the caller's ciphertext is bad but our own row: overwritten, moved, or of another wrapping key.
             raise MaterialGone from None
-        return plain[:1], plain[1:]
+
+
+@functools.lru_cache(maxsize=4096)
+def _stored(wrapping: WrappingKey, stored: bytes, identity: Identity) -> tuple[bytes, bytes]:
+    """(kind, name or wrapped key): nothing secret, so it may be kept; opening it costs as much as a use in the token."""
+    plain = wrapping.open(stored, identity)
+    return plain[:1], plain[1:]
 
 
 def _opened(work: Callable[[], bytes]) -> bytes:
