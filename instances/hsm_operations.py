@@ -19,7 +19,7 @@ from base import ids
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from crypto.errors import Unavailable
-from crypto.hsm.checks import Check, examine, shown_tokens
+from crypto.hsm.checks import Check, complete, examine, shown_tokens
 from crypto.hsm.cluster import Cluster, cluster_for
 from crypto.hsm.configuration import Place
 from crypto.hsm.troubles import Lost, Trouble
@@ -104,6 +104,9 @@ def check_hsm_cluster(caller: Caller, cluster: HsmCluster, *, pin: bool = False)
         raise Refused(*denied)
     opened = hsm_opening.opened(cluster)
     checks = [*examine(opened, pin=pin)]
+    if all(check.passed for check in checks):
+        kept = HsmObject.objects.filter(cluster=cluster, state=ObjectState.KEPT)
+        checks += complete(opened, set(kept.values_list("name", flat=True)))
     with transaction.atomic():
         _note(caller, cluster, opened, checks)
         recording.record(caller, "CheckHsmCluster", cluster, failed=[f"{one.member} {one.step}: {one.trouble}" for one in checks

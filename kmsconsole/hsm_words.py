@@ -31,6 +31,8 @@ TROUBLES: dict[str, tuple[Promise, Promise]] = {
     Trouble.BUSY: (_("Every session is in use"), _("It passes by itself. If it returns, the HSM is too slow.")),
     Trouble.MECHANISMS: (_("The token lacks mechanisms"),
                          _("Allow AES key generation, AES-GCM, AES key wrap with padding, RSA key generation and OAEP.")),
+    Trouble.MISSING: (_("Keys are missing on this token"),
+                      _("Only the other members have them. Restore the token from the vendor's backup; they cannot be copied.")),
     Trouble.TOO_FEW: (_("There are too few tokens"), _("A cluster has two or more, each with a serial of its own.")),
     Trouble.SILENT: (_("The token does not answer as it should"),
                      _("Look into the log of the HSM and of its client. It is tried again by itself.")),
@@ -38,7 +40,7 @@ TROUBLES: dict[str, tuple[Promise, Promise]] = {
 STEP_WORDS: dict[str, Promise] = dict(zip(STEPS, (
     _("Two or more members"), _("Connect and log in"),
     _("Make a key, encrypt, decrypt, destroy it"), _("Mechanisms"),
-    _("All members use the same keys")), strict=True))
+    _("All members use the same keys"), _("Every key is there")), strict=True))
 CLUSTER: dict[str, Label] = {
     ClusterState.CONNECTED: Label(pgettext_lazy("state of an HSM cluster", "Connected"), "ok", "circle-check"),
     ClusterState.DEGRADED: Label(pgettext_lazy("state of an HSM cluster", "Degraded"), "warn", "triangle-alert"),

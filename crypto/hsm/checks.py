@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from crypto.hsm.troubles import Lost, Trouble
 from crypto.specs import AES_256
 
 FEWEST = 2
-STEPS = ("two_members", "connect", "self_test", "mechanisms", "same_keys")
+STEPS = ("two_members", "connect", "self_test", "mechanisms", "same_keys", "complete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,18 @@ def examine(cluster: Cluster, *, stranger: bool = False, pin: bool = False) -> I
                 break
     if sound and not stranger:
         yield _timed("same_keys", "", lambda: _same_keys(cluster))
+
+
+def complete(cluster: Cluster, names: Collection[str]) -> Iterator[Check]:
+    """Whether every member has each of `names`. One that was restored from an older backup lacks the newest, and nobody would
+    notice while the others have them."""
+    for member in cluster.members:
+        yield _timed("complete", member.place.label, partial(_has_all, member, names))
+
+
+def _has_all(member: Member, names: Collection[str]) -> None:
+    if missing := len(set(names) - member.names()):
+        raise Lost(Trouble.MISSING, str(missing), member)
 
 
 def _timed(step: str, member: str, work: Callable[[], None]) -> Check:

@@ -21,7 +21,7 @@ from crypto.hsm.troubles import Doubtful, Lost, Trouble
 
 R = TypeVar("R")
 _members: weakref.WeakSet[Member] = weakref.WeakSet()
-SECRET = ObjectClass.SECRET_KEY
+SECRET, PRIVATE = ObjectClass.SECRET_KEY, ObjectClass.PRIVATE_KEY
 _PATIENCE = 15.0
 # The handle is of an object that is gone, or of a token that was away meanwhile.
 _STALE = (errors.ObjectHandleInvalid, errors.KeyHandleInvalid)
@@ -45,8 +45,8 @@ class Member:
 
     @property
     def away(self) -> bool:
-        """It failed a moment ago, and will not be tried now."""
-        return time.monotonic() < self._not_before
+        """It failed a moment ago and will not be tried now, or somebody is trying it."""
+        return time.monotonic() < self._not_before or self._connecting.locked()
 
     @property
     def sessions(self) -> tuple[int, int]:
@@ -81,6 +81,12 @@ class Member:
     def has(self, name: bytes, kind: ObjectClass) -> bool:
         with self.session() as session, session.alone() as here:
             return bool(search(here, name, kind))
+
+    def names(self) -> set[str]:
+        """CKA_ID of every key on the token, other people's included."""
+        with self.session() as session, session.alone() as here:
+            return {bytes(key[Attribute.ID]).decode("ascii", "replace") for kind in (SECRET, PRIVATE)
+                    for key in here.get_objects({Attribute.CLASS: kind})}
 
     def session(self, *, stranger: bool = False) -> _Visit:
         """``with member.session() as work``: a session of the pool. stranger: also where the cluster key is not on the token."""
@@ -128,7 +134,7 @@ class Member:
         try:
             if self._pool is not pool and self._pool is not None and self._pool.epoch == self._pool.module.epoch:
                 return self._pool
-            if self.away:
+            if time.monotonic() < self._not_before:
                 raise Lost(Trouble(self.trouble), self.detail)
             try:
                 self._pool = self._opened(stranger)

@@ -16,6 +16,7 @@ class Trouble(StrEnum):
     LOCKED = "pin_locked"
     BUSY = "busy"  # every session is in use, or another process holds the lock
     MECHANISMS = "mechanisms_missing"
+    MISSING = "keys_missing"
     TOO_FEW = "too_few"
     SILENT = "no_answer"  # whatever else the library reports
 

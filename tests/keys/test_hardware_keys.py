@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 
 import pytest
 from alibabacloud_kms20160120 import models as sdk
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pkcs11 import Attribute, ObjectClass
 
 from base import clock
+from crypto.hsm.cluster import Cluster
 from instances import hsm_opening, hsm_sweeps
 from instances import hsm_operations as hsms
 from instances import operations as instances
@@ -232,3 +234,13 @@ def test_the_official_sdk_uses_keys_in_hardware(alice, cluster, home, mechanism)
         named = {"key_id": pair.key_id, "key_version_id": version.key_version_id, "algorithm": "RSAES_OAEP_SHA_256"}
         sealed = client.asymmetric_encrypt(sdk.AsymmetricEncryptRequest(plaintext=TEXT, **named)).body.ciphertext_blob
         assert client.asymmetric_decrypt(sdk.AsymmetricDecryptRequest(ciphertext_blob=sealed, **named)).body.plaintext == TEXT
+
+
+def test_a_member_that_lacks_a_key_is_found_out_and_the_key_works_on(alice, softhsm, cluster, home):
+    key = keys.create_key(alice(), instance=home)
+    first = hsm_opening.opened(cluster).configuration
+    Cluster(dataclasses.replace(first, places=first.places[:1])).destroy(version_of(key).encode())
+    assert keys.encrypt(alice(), key, plaintext=TEXT)
+    failed = [(one.step, one.member, one.trouble, one.detail) for one in hsms.check_hsm_cluster(make.operator(), cluster)
+              if not one.passed]
+    assert failed == [("complete", "kms-hsm-a", "keys_missing", "1")]

@@ -36,7 +36,7 @@ def test_an_instance_is_connected_on_its_page(alices, alice, cluster, words):
     assert "It takes keys once it is connected to an HSM cluster." in words(alices.get(detail))
     assert connect_page(waiting) in alices.get(detail).content.decode()
     tested = words(alices.post(connect_page(waiting), {"cluster": cluster.pk, "test": "1"}))
-    assert tested.count("passed") == 8
+    assert tested.count("passed") == 10
     assert "All members use the same keys" in tested
     answer = alices.post(connect_page(waiting), {"cluster": cluster.pk})
     assert (answer.status_code, answer["Location"]) == (303, detail)
