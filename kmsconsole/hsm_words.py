@@ -75,7 +75,7 @@ def told(checks: Iterable[Mapping[str, Any]]) -> list[Line]:
             found.append(Line(False, title, member, str(wrong), str(todo), check["detail"]))
         else:
             took = ngettext("%(n)d ms", "%(n)d ms", check["ms"]) % {"n": check["ms"]}
-            found.append(Line(True, title, member, took if member else ""))
+            found.append(Line(True, title, member, took if check["ms"] else ""))
     return found
 
 
