@@ -102,16 +102,35 @@ def check_hsm_cluster(caller: Caller, cluster: HsmCluster, *, pin: bool = False)
     """Tries out everything now, and notes what came of it. pin: a PIN that was refused may be tried once more."""
     if denied := why_not_permitted(caller, "CheckHsmCluster"):
         raise Refused(*denied)
+    opened, checks = _examined(cluster, pin=pin)
+    with transaction.atomic():
+        _note(caller, cluster, opened, checks)
+        recording.record(caller, "CheckHsmCluster", cluster, failed=_failed(checks))
+    return checks
+
+
+def look_after(caller: Caller, cluster: HsmCluster) -> list[Check]:
+    """The clock's check: an event only where the outcome is another one than last time."""
+    opened, checks = _examined(cluster)
+    before = [Check(**check) for check in cluster.checks]
+    with transaction.atomic():
+        _note(caller, cluster, opened, checks)
+        if _failed(checks) != _failed(before):
+            recording.record(caller, "CheckHsmCluster", cluster, failed=_failed(checks))
+    return checks
+
+
+def _examined(cluster: HsmCluster, *, pin: bool = False) -> tuple[Cluster, list[Check]]:
     opened = hsm_opening.opened(cluster)
     checks = [*examine(opened, pin=pin)]
     if all(check.passed for check in checks):
         kept = HsmObject.objects.filter(cluster=cluster, state=ObjectState.KEPT)
         checks += complete(opened, set(kept.values_list("name", flat=True)))
-    with transaction.atomic():
-        _note(caller, cluster, opened, checks)
-        recording.record(caller, "CheckHsmCluster", cluster, failed=[f"{one.member} {one.step}: {one.trouble}" for one in checks
-                                                                     if not one.passed])
-    return checks
+    return opened, checks
+
+
+def _failed(checks: Sequence[Check]) -> list[str]:
+    return [f"{check.member} {check.step}: {check.trouble}" for check in checks if not check.passed]
 
 
 def _note(caller: Caller, cluster: HsmCluster, opened: Cluster, checks: Sequence[Check]) -> None:

@@ -8,7 +8,6 @@ from datetime import datetime
 from django.db.models import Q
 
 from base.caller import Caller
-from base.refusal import Refused
 from instances import hsm_objects, hsm_operations
 from instances.hsm_models import HsmCluster, HsmObject, ObjectState
 
@@ -21,8 +20,9 @@ def check_members(now: datetime) -> int:
     caller, checked = Caller.system(now), 0
     for cluster in HsmCluster.objects.filter(Q(next_check_at=None) | Q(next_check_at__lte=now)).order_by("next_check_at", "pk"):
         try:
-            failed = [check for check in hsm_operations.check_hsm_cluster(caller, cluster) if not check.passed]
-        except Refused:
+            failed = [check for check in hsm_operations.look_after(caller, cluster) if not check.passed]
+        except Exception as error:  # noqa: BLE001 - whatever breaks for one cluster, the others must still have their turn
+            log.error("checking HSM cluster %s failed: %s", cluster.pk, type(error).__name__)
             continue
         checked += 1
         for check in failed:

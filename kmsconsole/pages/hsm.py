@@ -19,7 +19,7 @@ from audit import recording
 from base.caller import Caller
 from base.refusal import Refused
 from instances import hsm_opening, hsm_operations, lookup
-from instances.hsm_models import ClusterState, HsmCluster, HsmMember, HsmObject, ObjectState
+from instances.hsm_models import ClusterState, HsmCluster, HsmMember, HsmObject, MemberState, ObjectState
 from instances.models import Instance
 from keys.models import Key
 from keys.states import HSM_ENCRYPTED_DATABASE, State
@@ -90,6 +90,12 @@ def hsm_of(instance: Instance) -> Shown | None:
 
 def _clusters(caller: Caller) -> QuerySet[HsmCluster]:
     return HsmCluster.objects.filter(account_id=caller.account).select_related("instance").order_by("name", "pk")
+
+
+def failing(caller: Caller) -> list[Shown]:
+    """Clusters that need somebody: one query where every member answers."""
+    away = HsmMember.objects.filter(cluster__account_id=caller.account, state=MemberState.AWAY).values("cluster")
+    return [shown(cluster) for cluster in _clusters(caller).filter(pk__in=away)]
 
 
 def _permit(caller: Caller, action: str) -> None:

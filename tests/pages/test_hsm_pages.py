@@ -72,11 +72,13 @@ def test_a_member_that_is_away_shows_with_what_to_do(alices, alice, softhsm, ren
         for text in ("A member is away", "Degraded", "1 does not answer", "The library does not show this token",
                      "Look whether the HSM is switched on and reachable.", "First noticed"):
             assert text in page
+        assert "A member of the HSM cluster is away" in words(alices.get("/"))
         waiting = make.hardware_instance(alice, None)
         refused = alices.post(connect_page(waiting), {"cluster": cluster.pk})
         assert refused.status_code == 409
         assert "kms-hsm-b: The library does not show this token" in words(refused)
     assert hsm_sweeps.check_members(make.later(minutes=2)) == 1
+    assert "away" not in words(alices.get("/"))
     assert "Every check passed" not in (page := words(alices.get(page_of(cluster))))
     assert "all answer" in page
 
