@@ -20,7 +20,7 @@ demo: $(VENV)/.runtime  ## a believable estate of example keys in an empty insta
 	@exec $(PYTHON) manage.py demo
 
 test: $(VENV)/.development  ## the domain tests on PostgreSQL, then everything on SQLite
-	@.ci/packages chromium postgresql redis-server nodejs npm
+	@.ci/packages chromium postgresql redis-server nodejs npm softhsm2 opensc gettext
 	@$(PYTHON) -m coverage erase
 	@$(PYTHON) -m tests.on_postgres -q $(PARALLEL) --cov --cov-report= $(DOMAIN_TESTS)
 	@exec $(PYTHON) -m pytest -q $(PARALLEL) --cov --cov-append --cov-report=term:skip-covered

@@ -44,6 +44,11 @@ def restore_id(at: datetime) -> str:
     return _dated("rst", at)
 
 
+def hsm_id(at: datetime) -> str:
+    """``hsm-lcl…``, 25 characters."""
+    return _dated("hsm", at)
+
+
 def key_version_id(key: str) -> str:
     """36 characters, whatever the key: the ciphertext layout depends on it. 3.0: ``<key id>-<10>``; 1.0: a UUID."""
     return f"{key}-{_draw(BASE36, 10)}" if key.startswith("key-") else legacy_id()

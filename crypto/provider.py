@@ -14,12 +14,14 @@ from crypto.specs import Spec
 @dataclass(frozen=True, slots=True)
 class Material:
     """One key version's material as the caller keeps it: `stored` is the provider's own (sealed bytes, or a handle into
-    an HSM) and goes into the database as it is. public: SubjectPublicKeyInfo DER of a key pair, empty for other keys."""
+    an HSM) and goes into the database as it is. public: SubjectPublicKeyInfo DER of a key pair, empty for other keys. name: of
+    the object that a `Keeper` has just made, empty otherwise."""
 
     spec: Spec
     identity: Identity
     stored: bytes = field(repr=False)
     public: bytes = field(default=b"", repr=False)
+    name: str = ""
 
 
 @runtime_checkable
@@ -37,6 +39,16 @@ class Provider(Protocol):
 
     def destroy(self, material: Material) -> None:
         """Makes the material unusable where the provider keeps it; a second call succeeds."""
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """A back end that keeps the keys itself. The caller notes the object's name before it is made, so that one that is in the way
+    after a crash can be found; or has the key wrapped by the back end, to keep it in the database. raw: the caller's own key."""
+
+    def make(self, name: str, spec: Spec, identity: Identity, raw: bytes | None = None) -> Material: ...
+
+    def make_wrapped(self, spec: Spec, identity: Identity, raw: bytes | None = None) -> Material: ...
 
 
 @runtime_checkable

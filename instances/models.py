@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 from access.models import Account
 from base.refusal import Refusal, Refused
 from instances import states
+from instances.hsm_models import HsmCluster, HsmMember, HsmObject  # noqa: F401 - Django looks for models here
 
 RENEW_AHEAD = timedelta(hours=1)
 

@@ -14,7 +14,8 @@ from crypto.engine import Engine
 from crypto.envelope import Identity
 from crypto.envelope import WrappingKey as OpenKey
 from crypto.errors import BadCiphertext, MaterialGone
-from crypto.registry import open_provider
+from crypto.registry import HSM, SOFTWARE, open_provider
+from instances import hsm_opening
 from instances.models import Instance, WrappingKey
 
 PURPOSE = "instance-key"
@@ -36,11 +37,13 @@ def _identity_of(key: WrappingKey) -> Identity:
     return _identity(key.account_id, owner_of(key), key.generation)
 
 
-def make_wrapping_key(caller: Caller, account: Account, instance: Instance | None, generation: int = 1) -> WrappingKey:
-    """A fresh instance key, sealed; for `instance` None the key of the account's shared store."""
+def make_wrapping_key(caller: Caller, account: Account, instance: Instance | None, generation: int = 1, *,
+                      provider: str = SOFTWARE) -> WrappingKey:
+    """A fresh instance key, sealed; for `instance` None the key of the account's shared store. provider: where the material is
+    that it seals; of a hardware instance it seals what points into the tokens."""
     opened, raw = OpenKey.generate()
     key = WrappingKey(account=account, instance=instance, generation=generation, check_value=opened.check_value(),
-                      created_at=caller.at)
+                      provider=provider, created_at=caller.at)
     with transaction.atomic():
         key.root_generation = root.newest_generation()
         key.sealed = _seal(key, raw, key.root_generation)
@@ -102,18 +105,27 @@ def wrapping_key_for(caller: Caller, account: Account, instance: Instance | None
 
 
 @functools.lru_cache(maxsize=256)
-def _engine(pk: int, account: str, owner: str, generation: int, provider: str, sealed: bytes, root_generation: int) -> Engine:
-    return Engine(open_provider(provider, OpenKey(_open(sealed, _identity(account, owner, generation), root_generation))))
+def _key(pk: int, account: str, owner: str, generation: int, sealed: bytes, root_generation: int) -> OpenKey:
+    return OpenKey(_open(sealed, _identity(account, owner, generation), root_generation))
+
+
+@functools.lru_cache(maxsize=256)
+def _engine(provider: str, wrapping: OpenKey) -> Engine:
+    return Engine(open_provider(provider, wrapping))
 
 
 def engine_for(key: WrappingKey) -> Engine:
-    """Raises MaterialGone where the key was destroyed, and BadCiphertext where the row was changed or belongs elsewhere.
-    Whether the instance serves is not asked here: rules decide that from the database on every call."""
+    """Raises MaterialGone where the key was destroyed, BadCiphertext where the row was changed or belongs elsewhere, and
+    Unavailable for a hardware instance without a cluster. Whether the instance serves is not asked here: rules decide that from
+    the database on every call."""
     _forget_in_time()
     if key.destroyed_at is not None:
         forget()
         raise MaterialGone(str(key))
-    return _engine(key.pk, key.account_id, owner_of(key), key.generation, key.provider, bytes(key.sealed), key.root_generation)
+    wrapping = _key(key.pk, key.account_id, owner_of(key), key.generation, bytes(key.sealed), key.root_generation)
+    if key.provider == HSM and key.instance_id:
+        return Engine(open_provider(HSM, wrapping, cluster=hsm_opening.cluster_of(key.instance_id), storage=key.instance_id))
+    return _engine(key.provider, wrapping)
 
 
 def engine_for_destroying(key: WrappingKey) -> Engine:
@@ -140,4 +152,5 @@ def _forget_in_time() -> None:
 
 def forget() -> None:
     """Drops every opened instance key of this process."""
+    _key.cache_clear()
     _engine.cache_clear()

@@ -73,6 +73,8 @@ def not_serving(facts: Facts, *, code: str) -> tuple[Refusal, ...]:
     if facts.state is State.UNINITIALIZED:
         return (Refusal(code, facts.named(), reason="instance_not_enabled", who="administrator",
                         lifted_by="ConnectKmsInstance"),)
+    if facts.state is State.DISCONNECTED:
+        return (Refusal(code, facts.named(), reason="instance_disconnected", who="administrator", lifted_by="page:connect-hsm"),)
     return (Refusal(code, facts.named(state=str(facts.state)), reason="instance_not_ready", who="operator"),)
 
 
@@ -101,8 +103,8 @@ def _too_late(action: str, state: State) -> bool:
 
 def _connect(facts: Facts) -> Iterator[Refusal]:
     if facts.type != "software":
-        yield Refusal("Rejected.UnsupportedOperation", facts.named(), reason="hardware_needs_its_cluster", who="administrator",
-                      lifted_by="page:instance")
+        yield Refusal("Rejected.UnsupportedOperation", facts.named(), reason="hardware_needs_cluster", who="administrator",
+                      lifted_by="page:connect-hsm")
     if facts.state in (State.EXPIRED, State.RELEASED):
         yield from not_serving(facts, code="Forbidden.DKMSInstanceStateInvalid")
     elif facts.state is not State.UNINITIALIZED:

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from base import clock
-from instances import sweeps
+from instances import hsm_sweeps, sweeps
 
 
 @shared_task
@@ -19,3 +19,13 @@ def mark_expired_instances() -> None:
 @shared_task
 def remind_of_expiries() -> None:
     sweeps.remind(clock.now())
+
+
+@shared_task
+def check_hsm_members() -> None:
+    hsm_sweeps.check_members(clock.now())
+
+
+@shared_task
+def clear_hsm_objects() -> None:
+    hsm_sweeps.clear_objects(clock.now())

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from base.refusal import Refusal
-from crypto.specs import AES_256, KNOWN, REFUSED, SPECS, USAGES
+from crypto.specs import AES_256, KNOWN, REFUSED, SPECS, USAGES, Spec
 from instances import rules as instance_rules
 from instances.tags import why_not_tags
 from keys import key_policies
 from keys.rotating import why_not_interval
+from keys.states import HSM_ENCRYPTED_DATABASE, HSM_INTERNAL
 
 ORIGINS = ("Aliyun_KMS", "EXTERNAL")
 DESCRIPTION_LIMIT = 8192
@@ -34,20 +35,26 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where the key would go. instance: None for the shared store, where one default CMK lives; used, quota: key versions."""
+    """Where the key would go. instance: None for the shared store, where one default CMK lives; used, quota: key versions;
+    hardware: the instance keeps its keys in an HSM; specs: those its tokens serve, none while nobody has asked them."""
 
     instance: instance_rules.Facts | None
     used: int = 0
     quota: int = 0
     has_default_key: bool = False
+    hardware: bool = False
+    specs: frozenset[str] = frozenset()
 
 
 def _parameter(name: str, reason: str, **facts: object) -> Refusal:
     return Refusal("InvalidParameter", {"name": name, **facts}, reason=reason, who="user")
 
 
-def _not_yet(name: str) -> Refusal:
-    return Refusal("UnsupportedOperation", {"name": name}, reason="parameter_not_yet", who="nobody")
+def protection(proposal: Proposal, *, hardware: bool) -> dict[str, str]:
+    """Columns of the key. The instance alone decides about the level; what CreateKey says of it is ignored there (2.3)."""
+    if not hardware:
+        return {"protection_level": "SOFTWARE", "storage_mechanism": ""}
+    return {"protection_level": "HSM", "storage_mechanism": proposal.key_storage_mechanism or HSM_INTERNAL}
 
 
 def why_not_create(proposal: Proposal, home: Home, denied: tuple[Refusal, ...] = ()) -> tuple[Refusal, ...]:
@@ -66,6 +73,8 @@ def _parameters(proposal: Proposal) -> Iterator[Refusal]:
         yield _parameter("Origin", "unknown_value", value=proposal.origin[:64])
     if proposal.protection_level not in ("", "SOFTWARE", "HSM"):
         yield _parameter("ProtectionLevel", "unknown_value", value=proposal.protection_level[:64])
+    if proposal.key_storage_mechanism not in ("", HSM_INTERNAL, HSM_ENCRYPTED_DATABASE):
+        yield _parameter("KeyStorageMechanism", "unknown_value", value=proposal.key_storage_mechanism[:64])
     yield from why_not_interval(proposal.enable_automatic_rotation, proposal.rotation_interval)
     yield from why_not_tags(proposal.tags)
     if proposal.policy:
@@ -81,6 +90,8 @@ def _kind(proposal: Proposal, home: Home) -> Iterator[Refusal]:
         yield Refusal("UnsupportedOperation", {"spec": name, "usage": proposal.usage}, reason="usage_does_not_fit")
     if spec is not None and home.instance is None and name != AES_256.name:
         yield Refusal("UnsupportedOperation", {"spec": name}, reason="default_key_is_aes_256")
+    elif spec is not None and home.hardware:
+        yield from _in_hardware(proposal, spec, home)
     elif spec is not None and not spec.software:
         # AES-128 and AES-192 belong to hardware instances (keys.md 4.1).
         yield Refusal("UnsupportedOperation", {"spec": name}, reason="spec_needs_hardware")
@@ -92,10 +103,22 @@ def _kind(proposal: Proposal, home: Home) -> Iterator[Refusal]:
         yield Refusal("Rejected.UnsupportedOperation", {"origin": proposal.origin}, reason="imported_never_rotates")
     if proposal.policy and home.instance is None:
         yield Refusal("Forbidden.KeyPolicyUnSupported", {"name": "Policy"}, reason="policy_needs_instance")
-    if proposal.key_storage_mechanism:
-        yield _not_yet("KeyStorageMechanism")
+    if proposal.key_storage_mechanism and not home.hardware:
+        yield Refusal("UnsupportedOperation", {"name": "KeyStorageMechanism"}, reason="storage_needs_hardware")
     if home.instance is None and proposal.protection_level == "HSM":
         yield Refusal("Unsupported.ProtectionLevel", {"name": "ProtectionLevel"})
+
+
+def _in_hardware(proposal: Proposal, spec: Spec, home: Home) -> Iterator[Refusal]:
+    named = {"spec": spec.name}
+    if not spec.hardware:
+        yield Refusal("UnsupportedOperation", named, reason="spec_not_in_hardware")
+    elif home.specs and spec.name not in home.specs:
+        yield Refusal("UnsupportedOperation", named, reason="spec_not_in_token", who="operator")
+    if proposal.origin == "EXTERNAL" and not spec.symmetric:
+        yield Refusal("UnsupportedOperation", named, reason="hardware_imports_symmetric_only")
+    if proposal.enable_automatic_rotation and proposal.key_storage_mechanism in ("", HSM_INTERNAL):
+        yield Refusal("Rejected.UnsupportedOperation", named, reason="hsm_internal_never_rotates")
 
 
 def _home(home: Home) -> Iterator[Refusal]:

@@ -6,8 +6,9 @@ from django.db import connection
 
 from crypto.engine import material_identity
 from crypto.provider import Material
+from crypto.registry import HSM
 from crypto.specs import SPECS
-from instances import opening
+from instances import hsm_objects, opening
 from instances.models import WrappingKey
 from keys.models import Key, KeyMaterial
 
@@ -19,6 +20,7 @@ def erase(key: Key) -> Held:
     """Overwrites and removes every wrapped material of `key`. Call it in the transaction that claimed the key by its
     revision, and give what it returns to `release` when that is committed."""
     held, material = held_by(key), KeyMaterial.objects.filter(version__key=key)
+    hsm_objects.doom(stored.identity.version for wrapping, stored in held if wrapping.provider == HSM)
     material.update(stored=OVERWRITE)
     material.delete()
     return held
@@ -32,9 +34,13 @@ def held_by(key: Key) -> Held:
 
 
 def release(held: Held) -> None:
-    """Tells the providers, which for software keys keep nothing; a second call does no harm."""
+    """Tells the providers, which for software keys keep nothing; a second call does no harm. What is in tokens is doomed by now:
+    a sweep destroys it where that cannot be done at once."""
     for wrapping, stored in held:
-        opening.engine_for_destroying(wrapping).destroy(stored)
+        if wrapping.provider != HSM:
+            opening.engine_for_destroying(wrapping).destroy(stored)
+    if inside := [stored.identity.version for wrapping, stored in held if wrapping.provider == HSM]:
+        hsm_objects.destroy_of(inside)
 
 
 def forget_old_pages() -> None:

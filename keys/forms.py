@@ -13,7 +13,7 @@ from access.pages import ActionForm
 from crypto.specs import ENCRYPT_DECRYPT, GENERATE_VERIFY_MAC, SIGN_VERIFY
 from keys.aliasing import PREFIX
 from keys.creation import DESCRIPTION_LIMIT, ORIGINS
-from keys.states import WINDOW_DAYS
+from keys.states import HSM_ENCRYPTED_DATABASE, HSM_INTERNAL, WINDOW_DAYS
 
 PRESETS = (7, 30, 90, 366)
 DEFAULT_DAYS = 30
@@ -39,8 +39,8 @@ class CreateKey(ActionForm):
     kind = forms.ChoiceField(choices=[(kind, kind) for kind in (*KINDS, "other")], required=False)
     spec = forms.CharField(max_length=64, required=False)
     usage = forms.CharField(max_length=64, required=False)
+    storage = forms.ChoiceField(choices=[(one, one) for one in (HSM_INTERNAL, HSM_ENCRYPTED_DATABASE)], required=False)
     description = forms.CharField(max_length=DESCRIPTION_LIMIT, required=False, strip=True)
-
 
     def clean(self) -> None:
         """A kind is a spec with its usage; without one both are as sent, and the operation knows them."""

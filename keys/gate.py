@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from base.caller import Caller
 from base.refusal import Refusal, Refused
-from crypto.engine import Engine
+from crypto.envelope import Identity
 from crypto.errors import MaterialGone
+from crypto.provider import Material
+from crypto.specs import Spec
+from instances import hsm_objects
 from instances import lookup as instance_lookup
-from instances import opening
 from instances import rules as instance_rules
 from instances.models import Instance, WrappingKey
 from keys import lookup, rules
@@ -34,10 +36,12 @@ def still_as_seen(key: Key, revision: int | None) -> None:
         raise Refused(Refusal("Rejected.StateModifiedFailed", {"key": key.pk}, reason="changed_meanwhile", who="user"))
 
 
-def engine_for_new(caller: Caller, wrapping: WrappingKey) -> Engine:
-    """The engine that new material is made in. Raises Refused where its instance was released after it was read."""
+def new_material(caller: Caller, wrapping: WrappingKey, spec: Spec, identity: Identity, *, in_database: bool = False,
+                 raw: bytes | None = None) -> Material:
+    """Fresh material, or `raw`, in whatever keeps that of `wrapping` (`hsm_objects.make`). Raises Refused where its instance was
+    released after it was read, and ProviderError."""
     try:
-        return opening.engine_for(wrapping)
+        return hsm_objects.make(caller.at, wrapping, spec, identity, in_database=in_database, raw=raw)
     except MaterialGone:
         home = Instance.objects.get(pk=wrapping.instance_id)
         raise Refused(*instance_rules.why_not("CreateKey", instance_lookup.facts(caller, home))) from None

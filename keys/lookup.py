@@ -145,7 +145,7 @@ def facts(caller: Caller, key: Key, action: str = "") -> Facts:
         key.pk, key.state_at(caller.at), key.kind, key.edition, key.origin, key.creator, caller.door, key.spec, key.usage,
         denied=denied(caller, key, action) if action else (),
         instance=instance_lookup.facts(caller, home) if home else None,
-        delete_at=key.delete_at, service=caller.service, protection=_protection(key),
+        delete_at=key.delete_at, service=caller.service, storage=key.storage_mechanism, protection=_protection(key),
         instance_protection=instance_lookup.protection_of(home) if home else None, own_state=key.own_state_at(caller.at))
 
 

@@ -104,6 +104,7 @@ class Key(models.Model):
     usage = models.CharField(max_length=32, default="ENCRYPT/DECRYPT")
     origin = models.CharField(max_length=16, default="Aliyun_KMS")
     protection_level = models.CharField(max_length=8, default="SOFTWARE")
+    storage_mechanism = models.CharField(max_length=32, blank=True, help_text="of keys in hardware instances")
     description = models.TextField(blank=True, max_length=8192)
     creator = models.CharField(max_length=64, help_text="account uid, or the service code of a service key")
     created_at = models.DateTimeField()
@@ -166,6 +167,11 @@ class Key(models.Model):
     @property
     def arn(self) -> str:
         return ids.arn(settings.KMS_REGION, self.account_id, f"key/{self.pk}")
+
+    @property
+    def in_database(self) -> bool:
+        """Of a hardware instance, wrapped by a key of its HSM; otherwise inside the HSM, if it is of one at all."""
+        return self.storage_mechanism == states.HSM_ENCRYPTED_DATABASE
 
     def state_at(self, now: datetime) -> State:
         home = self.instance

@@ -12,6 +12,7 @@ from base.caller import Caller
 from base.refusal import Refused
 from instances import lookup as instance_lookup
 from instances import rules as instance_rules
+from instances.hsm_models import HsmCluster
 from instances.models import Instance
 from instances.rules import Contents
 from keys import creation, key_policies
@@ -39,7 +40,10 @@ def home_of(caller: Caller, instance: Instance | None) -> creation.Home:
     if instance is None:
         living = Key.objects.of(caller.account).living(caller.at)
         return creation.Home(None, has_default_key=living.filter(kind=Key.Kind.DEFAULT).exists())
-    return creation.Home(instance_lookup.facts(caller, instance), used(instance), instance.key_quota)
+    hardware = instance.type == Instance.Type.HARDWARE
+    specs = HsmCluster.objects.filter(instance=instance).values_list("specs", flat=True).first() if hardware else None
+    return creation.Home(instance_lookup.facts(caller, instance), used(instance), instance.key_quota, hardware=hardware,
+                         specs=frozenset(specs or ()))
 
 
 def claim(caller: Caller, instance: Instance | None, units: int = 1) -> None:

@@ -19,6 +19,7 @@ from keys.states import (
     CRYPTOGRAPHY,
     DRAINED,
     GATE,
+    HSM_INTERNAL,
     IMPORT,
     MACS,
     POLICY,
@@ -42,7 +43,7 @@ _STATE_LIFTED_BY = {
 class Facts:
     """What the rules look at, loaded once per key. kind: customer, default or service; edition: 1.0 or 3.0; denied: the
     permission system's refusals; service: the product that calls, empty for people; instance: facts of the instance, None for
-    a key in no instance; own_state: what the key would be if its instance served."""
+    a key in no instance; storage: mechanism of a key in hardware; own_state: what the key would be if its instance served."""
 
     id: str
     state: State
@@ -57,6 +58,7 @@ class Facts:
     instance: instance_rules.Facts | None = None
     delete_at: datetime | None = None
     service: str = ""
+    storage: str = ""
     protection: Protection | None = None
     instance_protection: Protection | None = None
     own_state: State | None = None
@@ -138,6 +140,8 @@ def _rotation(action: str, facts: Facts) -> Iterator[Refusal]:
     code, symmetric = "Rejected.UnsupportedOperation", spec is not None and spec.symmetric
     if facts.origin == "EXTERNAL":
         yield Refusal(code, facts.named(), reason="imported_never_rotates")
+    if facts.storage == HSM_INTERNAL:
+        yield Refusal(code, facts.named(), reason="hsm_internal_never_rotates")
     if facts.kind == "default":
         # The vendor sells it as a service of its own; there is nothing to buy here, and nothing it could rotate for.
         yield Refusal(code, facts.named(), reason="default_key_never_rotates")

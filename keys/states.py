@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 WINDOW_DAYS = range(7, 367)
+# Where the material of a key in a hardware instance is (reference `instances.md` 4.5).
+HSM_INTERNAL, HSM_ENCRYPTED_DATABASE = "HsmInternal", "HsmEncryptedDatabase"
 GRACE_AFTER_RENEWAL = timedelta(days=1)
 
 

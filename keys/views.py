@@ -128,11 +128,16 @@ def new(request: HttpRequest) -> HttpResponse:
         with form.catching(caller, "CreateKey"):
             home = instance_lookup.instance_for(caller, form.cleaned_data["instance"])
             key = operations.create_key(caller, instance=home, description=form.cleaned_data["description"],
-                                        spec=form.cleaned_data["spec"], usage=form.cleaned_data["usage"])
+                                        spec=form.cleaned_data["spec"], usage=form.cleaned_data["usage"],
+                                        key_storage_mechanism=form.cleaned_data["storage"] if _is_hardware(home) else "")
             return done(request, reverse("keys:detail", args=[key.pk]), _("Created."))
     choices = [{"instance": home, "facts": (facts := home_of(caller, home)), "left": max(0, facts.quota - facts.used),
                 "reasons": creation.why_not_create(creation.Proposal(), facts)} for home in homes]
     return page(request, "keys/new.html", status=form.status, form=form, choices=choices,
                 chosen=form["instance"].value() or preset, why_not=why_not_permitted(caller, "CreateKey"),
                 kind=form["kind"].value() or ("other" if form["spec"].value() else "encrypt"), kinds=showing.kinds(),
-                specs=SPECS.values(), usages=USAGES)
+                specs=SPECS.values(), usages=USAGES, hardware=any(_is_hardware(home) for home in homes))
+
+
+def _is_hardware(home: Instance) -> bool:
+    return bool(home.type == Instance.Type.HARDWARE)

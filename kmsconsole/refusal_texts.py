@@ -18,6 +18,8 @@ from django.utils.translation import gettext_lazy as _
 
 from access import dates
 from base.refusal import Refusal
+from crypto.hsm.troubles import Trouble
+from kmsconsole import hsm_words
 
 Words = str | Promise
 
@@ -99,6 +101,34 @@ TEXTS: dict[str, tuple[Words, Words]] = {
                           _("Somebody was faster. Look at the new state, then try again.")),
     "not_due": (_("The date has not come"), _("Only the clock destroys keys, on the scheduled date.")),
     "ServiceUnavailableTemporary": (_("The key store does not answer"), _("Try again in a minute.")),
+    # hardware
+    "hardware_needs_cluster": (_("A hardware instance needs an HSM cluster"),
+                               _("The API cannot enable it: connect it to its cluster on its page, or with connect_hsm.")),
+    "instance_disconnected": (_("The instance is disconnected from its HSM"),
+                              _("Its keys are unavailable until it is connected.")),
+    "hsm_needs_hardware_instance": (_("This is no hardware instance"), _("Only hardware instances keep their keys in an HSM.")),
+    "hsm_not_connected": (_("The instance is not connected"), _("There is nothing to disconnect.")),
+    "hsm_cluster_taken": (_("The HSM cluster serves another instance"), _("%(cluster)s is bound to %(other)s.")),
+    "hsm_cluster_for_good": (_("The instance is bound to another HSM cluster"),
+                             _("Its keys are in the cluster it was enabled with.")),
+    "hsm_all_members_needed": (_("A member of the HSM cluster is away"), _("Keys are made only while every member answers.")),
+    "hsm_check_failed": (_("A check of the HSM cluster did not pass"), _("%(member)s: %(trouble)s. %(detail)s")),
+    "hsm_too_slow": (_("The HSM took too long"), _("What was made meanwhile has been given up. Try again.")),
+    "hsm_not_found": (_("There is no such HSM cluster"), _("No cluster of your account is called %(cluster)s.")),
+    "hsm_name": (_("The name is not allowed"), _("Use 1 to 64 letters, digits and . _ / + = @ -.")),
+    "hsm_name_taken": (_("The name is taken"), _("There is an HSM cluster called %(name)s already.")),
+    "hsm_too_few": (_("A cluster has two or more members"), _("Name %(limit)s or more different tokens.")),
+    "hsm_label_twice": (_("Two tokens have this label"), _("Use the serial instead of %(value)s.")),
+    "hsm_pin_source": (_("The PIN cannot be found this way"), _("Name an environment variable, or a file by its full path.")),
+    "hsm_internal_never_rotates": (_("Keys inside an HSM do not rotate"),
+                                   _("Only symmetric keys with the storage mechanism HsmEncryptedDatabase do.")),
+    "hardware_imports_symmetric_only": (_("Hardware instances take symmetric material only"),
+                                        _("A key of the spec %(spec)s is made in the HSM, or goes into a software instance.")),
+    "spec_not_in_hardware": (_("Hardware instances do not have this key spec"), _("Use a software instance for %(spec)s.")),
+    "spec_not_in_token": (_("The HSM cannot make this key"), _("Its tokens lack a mechanism for %(spec)s.")),
+    "storage_needs_hardware": (_("Only hardware instances have storage mechanisms"), _("Leave %(name)s out.")),
+    "material_gone": (_("The key material is missing"),
+                      _("It is not where it was kept, and is never made anew. Restore the key store from its own backup.")),
     # imported material
     "origin_not_external": (_("The material was made here"), _("Only keys of origin EXTERNAL take material of your own.")),
     "legacy_imports_no_key_pairs": (_("1.0 keys import symmetric material only"),
@@ -160,8 +190,6 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     "vpcs_syntax": (_("The list of VPCs is not understood"), _("Each needs VpcId and VSwitchId, and stands there once.")),
     "network_syntax": (_("The ID is not understood"), _("%(name)s takes letters, digits and hyphens.")),
     "pay_as_you_go_has_no_term": (_("Pay-as-you-go has no term"), _("%(name)s runs until it is released.")),
-    "hardware_needs_its_cluster": (_("A hardware instance is enabled with its HSM cluster"),
-                                   _("Connect a cluster to %(name)s instead.")),
     "subscription_is_unsubscribed": (_("A subscription is not released but unsubscribed"),
                                      _("ReleaseKmsInstance is for pay-as-you-go; use RefundInstance for %(name)s.")),
     "pay_as_you_go_is_released": (_("Pay-as-you-go is not unsubscribed but released"), _("Use ReleaseKmsInstance for %(name)s.")),
@@ -262,7 +290,6 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     # what is not offered, or not yet
     "spec_needs_hardware": (_("This key spec needs a hardware instance"),
                             _("A software instance does not make keys of the spec %(spec)s.")),
-    "parameter_not_yet": (_("This cannot be set yet"), _("%(name)s is not supported yet.")),
     "Unsupported.ProtectionLevel": (_("This protection level is not offered here"), _("It needs a hardware instance.")),
     "DryRunOperationError": (_("It was a dry run"), _("Everything is in order; nothing was changed.")),
 }
@@ -310,6 +337,7 @@ WAYS: dict[str, tuple[Words, Callable[[Mapping[str, Any]], str]]] = {
     "ReleaseKmsInstance": (_("Release the instance"), _of_instance("release")),
     "page:backups": (_("Go to the backups"), lambda facts: f"{_of_instance('detail')(facts)}#backups"),
     "page:instance": (_("Go to the instance"), _of_instance("detail")),
+    "page:connect-hsm": (_("Connect to the HSM"), lambda facts: reverse("instances:connect_hsm", args=[facts["instance"]])),
     "SetDeletionProtection": (_("Go to the switch"), _switch),
     "CreateKey": (_("Create key"), lambda facts: reverse("keys:new")),
     "UpdateAlias": (_("Show the alias"), lambda facts: f"{reverse('aliases:list')}?q={facts['alias'].removeprefix('alias/')}"),
@@ -355,4 +383,6 @@ def _shown(value: Any) -> str:
         return ""
     if isinstance(value, datetime):
         return dates.clock_time(value)
+    if isinstance(value, Trouble):
+        return str(hsm_words.TROUBLES[value][0])
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -10,6 +10,7 @@ from typing import Any
 from access import sweeps as access_sweeps
 from backups import sweeps as backup_sweeps
 from base import clock
+from instances import hsm_sweeps
 from instances import sweeps as instance_sweeps
 from keys import rewrapping, usage_sweep
 from keys import sweeps as key_sweeps
@@ -45,6 +46,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "send-notices": {"task": "kmsconsole.tasks.send_notices", "schedule": 15.0, "options": _DROP},
     # Makes what is due or was asked for, restores, proves and destroys. Ten seconds: whoever asked waits for the answer.
     "keep-backups": {"task": "backups.tasks.keep_backups", "schedule": 10.0, "options": _DROP},
+    # Wakes the look at HSM members; each cluster says itself when it is due: every five minutes, every minute while one is away.
+    "check-hsm-members": {"task": "instances.tasks.check_hsm_members", "schedule": 30.0, "options": _DROP},
+    # Destroys in the tokens what nothing rests on any more: at once where a key was destroyed, and here where that failed.
+    "clear-hsm-objects": {"task": "instances.tasks.clear_hsm_objects", "schedule": 30.0, "options": _DROP},
     # Keeps the table of used nonces as small as the clock window of signatures.
     "forget-nonces": {"task": "access.tasks.forget_nonces", "schedule": 60.0, "options": _DROP},
     # /readyz calls the product not ready when this has not come for three minutes.
@@ -66,5 +71,7 @@ SWEEPS: dict[str, Callable[[datetime], int]] = {
     "rewrap-material": rewrapping.rewrap_superseded,
     "send-notices": notices.send,
     "keep-backups": backup_sweeps.keep,
+    "check-hsm-members": hsm_sweeps.check_members,
+    "clear-hsm-objects": hsm_sweeps.clear_objects,
     "forget-nonces": lambda now: access_sweeps.forget_nonces(clock.real_now()),
 }

@@ -7,13 +7,16 @@ from contextlib import contextmanager
 
 from django.core.management.base import CommandError
 from django.db import DatabaseError
+from django.db.models import Q
 
-from access.models import User
+from access.models import Account, User
 from base import clock
 from base.caller import Caller
 from base.refusal import Refused
 from crypto.errors import RootKeyError
+from instances.hsm_models import HsmCluster
 from instances.models import Instance
+from kmsconsole import first_start
 
 
 def operator() -> Caller:
@@ -37,6 +40,25 @@ def clear_errors() -> Iterator[None]:
                            " (manage.py setup makes or updates its tables)") from None
 
 
+def user_named(name: str) -> User:
+    user = User.objects.select_related("account").filter(username=name).first()
+    if user is None:
+        raise CommandError(f"there is no user {name!r}")
+    return user
+
+
+def account_of(uid: str | None) -> Account:
+    """The account `uid`; the administrator's without one."""
+    if uid:
+        found = Account.objects.filter(pk=uid).first()
+    else:
+        administrator = User.objects.select_related("account").filter(username=first_start.ADMINISTRATOR).first()
+        found = administrator.account if administrator else None
+    if found is None:
+        raise CommandError(f"there is no account {uid!r}" if uid else "there is no administrator yet; name an --account")
+    return found
+
+
 def instance_named(pk: str) -> Instance:
     """The operator of the machine stands above accounts, so this does not go through a caller's lookup."""
     instance = Instance.objects.select_related("account").filter(pk=pk).first()
@@ -45,8 +67,9 @@ def instance_named(pk: str) -> Instance:
     return instance
 
 
-def user_named(name: str) -> User:
-    user = User.objects.select_related("account").filter(username=name).first()
-    if user is None:
-        raise CommandError(f"there is no user {name!r}")
-    return user
+def cluster_named(name: str) -> HsmCluster:
+    """By id, or by a name that only one has."""
+    found = list(HsmCluster.objects.select_related("instance").filter(Q(pk=name) | Q(name=name))[:2])
+    if len(found) != 1:
+        raise CommandError(f"two accounts have a cluster {name!r}; use its id" if found else f"there is no HSM cluster {name!r}")
+    return found[0]

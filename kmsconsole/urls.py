@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from kmsconsole import health, login
-from kmsconsole.pages import errors, instance_actions, instances, overview
+from kmsconsole.pages import errors, hsm, instance_actions, instances, overview
 
 handler500 = errors.broken
 
@@ -25,7 +25,15 @@ instance_urls = ([
     path("<str:instance_id>/tags/", instance_actions.tags, name="tags"),
     path("<str:instance_id>/release/", instance_actions.release, name="release"),
     path("<str:instance_id>/protection/", instances.protection, name="protection"),
+    path("<str:instance_id>/hsm/", hsm.connect, name="connect_hsm"),
+    path("<str:instance_id>/hsm/disconnect/", hsm.disconnect, name="disconnect_hsm"),
 ], "instances")
+
+hsm_urls = ([
+    path("", hsm.cluster_list, name="list"),
+    path("<str:cluster_id>/", hsm.detail, name="detail"),
+    path("<str:cluster_id>/check/", hsm.check, name="check"),
+], "hsm")
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -41,6 +49,7 @@ urlpatterns = [
     path("password/", account.password_change, name="account_change_password"),
     path("", overview.overview, name="overview"),
     path("instances/", include(instance_urls)),
+    path("hsm/", include(hsm_urls)),
     path("keys/", include("keys.urls")),
     path("aliases/", include("keys.alias_urls")),
     path("backups/", include("backups.urls")),

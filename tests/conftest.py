@@ -20,7 +20,7 @@ from kmsconsole import preparing
 from tests import make
 from tests.make import Person
 
-pytest_plugins = ["tests.parts", "tests.live"]
+pytest_plugins = ["tests.parts", "tests.live", "tests.softhsm"]
 
 # Playwright's event loop runs in the thread of the test, which Django would take for an asynchronous view.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"

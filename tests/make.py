@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from access import operations as access
 from access import root
 from access.models import Account, Role, User
 from base import clock, ids
 from base.caller import Caller
+from instances import hsm_operations as hsms
 from instances import operations as instances
+from instances.hsm_models import HsmCluster
 from instances.models import Instance
 from instances.rules import Facts as InstanceFacts
 from instances.states import State as InstanceState
@@ -22,6 +25,9 @@ from keys.models import Key
 from keys.rules import Facts
 from keys.states import State
 from tests import importing
+
+if TYPE_CHECKING:
+    from tests.softhsm import SoftHsm  # a plugin of pytest, which wants to import it itself
 
 PASSWORD = "only-for-tests-4711"
 
@@ -47,6 +53,10 @@ class Person:
 def operator(at: datetime | None = None) -> Caller:
     """The product itself, at the shell."""
     return Caller.system(at or clock.now(), job="tests", door="shell")
+
+
+def later(**more: float) -> datetime:
+    return clock.now() + timedelta(**more)
 
 
 def account(name: str = "Example") -> Account:
@@ -168,3 +178,28 @@ def sealed_by(caller: Caller, key: Key, text: str = "aGVsbG8=") -> str:
         return keys.asymmetric_encrypt(caller, key, key_version_id=version, algorithm="RSAES_OAEP_SHA_256",
                                        plaintext=text).ciphertext_blob
     return keys.encrypt(caller, key, plaintext=text).ciphertext_blob if key.spec.startswith("Aliyun") else ""
+
+
+def hsm_cluster(who: Person, hsm: SoftHsm, *, name: str = "vault", labels: tuple[str, ...] = ("kms-hsm-a", "kms-hsm-b"),
+                replication: str = "console") -> HsmCluster:
+    """A cluster of SoftHSM tokens, registered as the operator does."""
+    known = hsm.registered.get((labels, replication))
+    if known is None:
+        made = hsms.register_hsm_cluster(operator(), who.account, name=name, module=hsm.module, tokens=labels,
+                                         replication=replication, pin_source=f"file:{hsm.pin_file}")
+        hsm.registered[labels, replication] = (made, hsms.members_of(made))
+        return made
+    # Making the cluster key takes seconds. The tokens still have it from an earlier test, whose rows are gone.
+    cluster, members = (copy.deepcopy(rows) for rows in known)
+    cluster.account, cluster.name, cluster.revision, cluster.instance = who.account, name, 0, None
+    cluster.save(force_insert=True)
+    for member in members:
+        member.cluster = cluster
+        member.save(force_insert=True)
+    return cluster
+
+
+def hardware_instance(who: Person, cluster: HsmCluster | None, *, name: str = "hardware", **more: Any) -> Instance:
+    """Connected to `cluster`; only ordered without one."""
+    made = instances.order_instance(who(), who.account, name=name, type=Instance.Type.HARDWARE, **more)
+    return hsms.connect_hardware_instance(who(), made, cluster=cluster) if cluster else made

@@ -52,7 +52,7 @@ def end(process: subprocess.Popen[Any], *, seconds: float = 20, how: int = signa
             process.wait()
 
 
-def _need(name: str, package: str) -> str:
+def need(name: str, package: str) -> str:
     """The program `name`: from PATH, or from Debian's folder of PostgreSQL, which is on nobody's."""
     found = shutil.which(name) or next(map(str, sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)), "")
     if not found:
@@ -75,15 +75,15 @@ def start_postgres(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
         os.chown(folder, owner["user"], owner["group"])
     data, port = folder / "data", free_port()
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-    subprocess.run([_need("initdb", "postgresql"), "-D", data, "-U", "kms", "-A", "trust", "-E", "UTF8", "--no-sync"],
+    subprocess.run([need("initdb", "postgresql"), "-D", data, "-U", "kms", "-A", "trust", "-E", "UTF8", "--no-sync"],
                    check=True, capture_output=True, cwd="/", env=environment, **owner)
     log = (folder / "log").open("wb")
     server = subprocess.Popen(
-        [_need("postgres", "postgresql"), "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1",
+        [need("postgres", "postgresql"), "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1",
          "-c", f"unix_socket_directories={folder}", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=60"],
         stdout=log, stderr=log, cwd="/", env=environment, **owner)
     log.close()
-    ready = [_need("pg_isready", "postgresql"), "-h", "127.0.0.1", "-p", str(port), "-q"]
+    ready = [need("pg_isready", "postgresql"), "-h", "127.0.0.1", "-p", str(port), "-q"]
     wait_for(lambda: subprocess.run(ready, check=False).returncode == 0, what="the start of PostgreSQL")
     return server, f"postgres://kms@127.0.0.1:{port}/postgres"
 
@@ -111,7 +111,7 @@ def postgres_database(postgres_url: str) -> str:
 def redis_url() -> Iterator[str]:
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="kms-redis-") as folder:
-        server = subprocess.Popen([_need("redis-server", "redis-server"), "--port", str(port), "--bind", "127.0.0.1",
+        server = subprocess.Popen([need("redis-server", "redis-server"), "--port", str(port), "--bind", "127.0.0.1",
                                    "--save", "", "--dir", folder], stdout=subprocess.DEVNULL)
         wait_for(lambda: answers(port), what="the start of Redis")
         yield f"redis://127.0.0.1:{port}/0"
@@ -121,6 +121,6 @@ def redis_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """Debian's Chromium instead of a download, silent on the network, and able to run as root."""
-    return {**browser_type_launch_args, "executable_path": os.environ.get("KMS_CHROMIUM") or _need("chromium", "chromium"),
+    return {**browser_type_launch_args, "executable_path": os.environ.get("KMS_CHROMIUM") or need("chromium", "chromium"),
             "args": ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
                      "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]}

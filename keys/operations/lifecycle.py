@@ -14,14 +14,15 @@ from base import ids
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from crypto.engine import material_identity
+from crypto.errors import Unavailable
 from crypto.specs import AES_256, SPECS
+from instances import hsm_objects, opening
 from instances import lookup as instance_lookup
-from instances import opening
 from instances.models import Instance
 from keys import creation, erasing, quota, rotating
-from keys.gate import engine_for_new, permit, still_as_seen, still_permitted_by_instance
+from keys.gate import new_material, permit, still_as_seen, still_permitted_by_instance
 from keys.models import Alias, ImportToken, Key, KeyMaterial, KeyTag, KeyVersion
-from keys.operations import policies
+from keys.operations import policies, using
 from keys.states import State
 
 
@@ -33,7 +34,8 @@ def create_key(caller: Caller, *, instance: Instance | None = None, description:
     """A key in `instance`; without one, in the account's default instance; without that, the default CMK.
 
     1. The provider generates, outside any transaction. 2. Key, version and material are written together with the event.
-    A crash in between leaves nothing with software keys. Origin EXTERNAL skips 1 and waits for material.
+    A crash in between leaves nothing with software keys, and in HSM tokens what `instances.hsm_objects` clears away. Origin
+    EXTERNAL skips 1 and waits for material.
     """
     instance = instance or instance_lookup.default_instance(caller.account)
     proposal = creation.Proposal(description, spec, usage, origin, protection_level, enable_automatic_rotation,
@@ -47,7 +49,8 @@ def create_key(caller: Caller, *, instance: Instance | None = None, description:
               kind=Key.Kind.CUSTOMER if instance else Key.Kind.DEFAULT,
               state=State.PENDING_IMPORT if external else State.ENABLED, spec=made.name,
               usage=usage or made.usages[0], origin=origin or "Aliyun_KMS", description=description,
-              creator=caller.account, created_at=caller.at, last_rotation_at=caller.at, policy=policy)
+              creator=caller.account, created_at=caller.at, last_rotation_at=caller.at, policy=policy,
+              **creation.protection(proposal, hardware=instance is not None and instance.type == Instance.Type.HARDWARE))
     if enable_automatic_rotation and (interval := rotating.seconds(rotation_interval)):
         key.automatic_rotation, key.rotation_interval_seconds = True, interval
         key.next_rotation_at = caller.at + timedelta(seconds=interval)
@@ -69,7 +72,10 @@ def store_new_key(caller: Caller, key: Key, tags: tuple[tuple[str, str], ...] = 
     if with_material:
         wrapping = opening.wrapping_key_for(caller, key.account, key.instance)
         identity = material_identity(key.account_id, key.pk, version.pk)
-        material = engine_for_new(caller, wrapping).generate(SPECS[key.spec], identity)
+        try:
+            material = new_material(caller, wrapping, SPECS[key.spec], identity, in_database=key.in_database)
+        except Unavailable:
+            raise using.not_made(key) from None
         version.public_key = material.public or None
     with transaction.atomic():
         quota.claim(caller, key.instance)
@@ -77,6 +83,7 @@ def store_new_key(caller: Caller, key: Key, tags: tuple[tuple[str, str], ...] = 
         if with_material:
             version.save(force_insert=True)
             KeyMaterial.objects.create(version=version, wrapping_key=wrapping, stored=material.stored)
+            hsm_objects.keep(wrapping, material)
         KeyTag.objects.bulk_create([KeyTag(key=key, tag_key=name, tag_value=value) for name, value in tags])
         recording.record(caller, action, key, spec=key.spec, origin=key.origin, instance=key.instance_id or "")
         if alias:

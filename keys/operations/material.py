@@ -22,11 +22,14 @@ from base.refusal import Refusal, Refused
 from crypto import wrapping
 from crypto.engine import material_identity
 from crypto.errors import BadCiphertext, Unavailable, Unsupported
+from crypto.provider import Material
 from crypto.software import checked
 from crypto.specs import SPECS, Spec
-from instances import opening
+from instances import hsm_objects, opening
+from instances.models import WrappingKey
 from keys import erasing, gate, importing, tokens
 from keys.models import ImportToken, Key, KeyMaterial, KeyVersion
+from keys.operations import using
 from keys.states import State
 
 FINGERPRINT = "material-fingerprint"
@@ -84,7 +87,7 @@ def import_key_material(caller: Caller, key: Key, *, encrypted_key_material: str
     if version is None:
         version = KeyVersion(id=ids.key_version_id(key.pk), key=key, is_primary=not spec.asymmetric, public_key=public or None,
                              created_at=caller.at)
-    material = _kept(caller, key, spec, version, raw)
+    holder, made = _made(caller, key, spec, version, raw)
     with transaction.atomic():
         gate.still_permitted_by_instance("ImportKeyMaterial", caller, key)
         revived = key.state_at(caller.at) is State.PENDING_IMPORT
@@ -95,7 +98,8 @@ def import_key_material(caller: Caller, key: Key, *, encrypted_key_material: str
             version.save(force_insert=True)
         # Not yet swept after its expiry, or only to be given another one: then the old copy goes first.
         replaced = erasing.erase(key)
-        material.save(force_insert=True)
+        KeyMaterial.objects.create(version=version, wrapping_key=holder, stored=made.stored)
+        hsm_objects.keep(holder, made)
         recording.record(caller, "ImportKeyMaterial", key, version=version.pk, token=token.pk,
                          material_expires_at=key.material_expires_at)
     erasing.release(replaced)
@@ -132,18 +136,18 @@ def fingerprint(key: Key, material: bytes) -> bytes:
     return purpose_key(FINGERPRINT).fingerprint(f"{key.account_id}/{key.pk}/".encode() + material)
 
 
-def _kept(caller: Caller, key: Key, spec: Spec, version: KeyVersion, raw: bytes) -> KeyMaterial:
-    """The row to be stored. Raises Refused where the provider takes no material, or does not answer."""
+def _made(caller: Caller, key: Key, spec: Spec, version: KeyVersion, raw: bytes) -> tuple[WrappingKey, Material]:
+    """What is to be stored, and whose. Raises Refused where the provider takes no material, or does not answer."""
     holder = opening.wrapping_key_for(caller, key.account, key.instance)
     try:
         identity = material_identity(key.account_id, key.pk, version.pk)
-        made = gate.engine_for_new(caller, holder).import_raw(spec, identity, raw)
+        made = gate.new_material(caller, holder, spec, identity, in_database=key.in_database, raw=raw)
     except Unsupported:
         raise Refused(Refusal("UnsupportedOperation", {"key": key.pk, "spec": key.spec}, reason="provider_takes_no_material"),
                       ) from None
     except Unavailable:
-        raise Refused(Refusal("ServiceUnavailableTemporary", {"key": key.pk}, who="operator")) from None
-    return KeyMaterial(version=version, wrapping_key=holder, stored=made.stored)
+        raise using.not_made(key) from None
+    return holder, made
 
 
 def _remove(caller: Caller, action: str, key: Key) -> Key:

@@ -14,9 +14,10 @@ from base.refusal import Refusal, Refused
 from crypto.engine import material_identity
 from crypto.errors import Unavailable
 from crypto.specs import SPECS
-from instances import opening
+from instances import hsm_objects, opening
 from keys import creation, gate, quota, rotating
 from keys.models import Key, KeyMaterial, KeyVersion
+from keys.operations import using
 from keys.states import State
 
 
@@ -60,9 +61,9 @@ def _add_version(caller: Caller, action: str, key: Key) -> KeyVersion:
     holder = opening.wrapping_key_for(caller, key.account, key.instance)
     try:
         identity = material_identity(key.account_id, key.pk, version.pk)
-        made = gate.engine_for_new(caller, holder).generate(SPECS[key.spec], identity)
+        made = gate.new_material(caller, holder, SPECS[key.spec], identity, in_database=key.in_database)
     except Unavailable:
-        raise Refused(Refusal("ServiceUnavailableTemporary", {"key": key.pk}, who="operator")) from None
+        raise using.not_made(key) from None
     version.public_key = made.public or None
     with transaction.atomic():
         quota.claim(caller, key.instance)
@@ -71,6 +72,7 @@ def _add_version(caller: Caller, action: str, key: Key) -> KeyVersion:
             KeyVersion.objects.filter(key=key, is_primary=True).update(is_primary=False)
         version.save(force_insert=True)
         KeyMaterial.objects.create(version=version, wrapping_key=holder, stored=made.stored)
+        hsm_objects.keep(holder, made)
         recording.record(caller, action, key, version=version.pk, next_rotation_at=key.next_rotation_at)
     return version
 

@@ -28,6 +28,7 @@ from instances import opening
 from keys import lookup
 from keys.gate import permit
 from keys.models import Key, KeyMaterial, KeyVersion
+from keys.states import State
 
 R = TypeVar("R")
 
@@ -112,17 +113,30 @@ def opened(row: KeyMaterial, key: Key) -> tuple[Engine, Material]:
     return opening.engine_for(row.wrapping_key), Material(SPECS[key.spec], identity, bytes(row.stored), public)
 
 
+def not_made(key: Key) -> Refused:
+    """The key store does not answer; to make a key inside an HSM cluster, every member must."""
+    inside = key.protection_level == "HSM" and not key.in_database
+    return Refused(Refusal("ServiceUnavailableTemporary", {"key": key.pk}, reason="hsm_all_members_needed" if inside else "",
+                           who="operator"))
+
+
 def worked(key: Key, work: Callable[[], R]) -> R:
     """What the provider makes of it, its errors in their one outward form. Raises Refused."""
     try:
         return work()
     except BadCiphertext:
         raise bad_ciphertext() from None
-    except MaterialGone:
-        # The instance was released, or the key destroyed, after it was read.
-        raise Refused(Refusal("Forbidden.KeyNotFound", {"key": key.pk}, reason="key_destroyed")) from None
     except Unavailable:
         raise Refused(Refusal("ServiceUnavailableTemporary", {"key": key.pk}, who="operator")) from None
+    except MaterialGone:
+        now = Key.objects.select_related("instance").get(pk=key.pk)
+        if now.state == State.DESTROYED or (now.instance and now.instance.released_at):
+            # The instance was released, or the key destroyed, after it was read.
+            raise Refused(Refusal("Forbidden.KeyNotFound", {"key": key.pk}, reason="key_destroyed")) from None
+        if key.protection_level != "HSM":
+            raise  # our own row was changed: an accident of this program or its database
+        # Tokens are emptied and restored by others. Never made anew: what the key encrypted would be lost unnoticed.
+        raise Refused(Refusal("Rejected.Unavailable", {"key": key.pk}, reason="material_gone", who="operator")) from None
     except Unsupported:
         raise Refused(Refusal("UnsupportedOperation", {"key": key.pk}, reason="provider_cannot")) from None
 

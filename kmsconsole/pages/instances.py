@@ -29,6 +29,7 @@ from keys import operations as key_operations
 from keys.models import Key
 from keys.operations.releasing import why_not_release, why_release_waits
 from keys.states import State
+from kmsconsole.pages.hsm import hsm_of
 
 FEW = 10
 SOON_DAYS = 30
@@ -115,7 +116,7 @@ def detail(request: HttpRequest, instance_id: str) -> HttpResponse:
                 why_not_switch=_why_not_switch(caller, instance), own=_protected(caller, instance),
                 blocked=_blocked(caller, instance), tags=lookup.tags_of(instance), terms=TERMS, late=late,
                 waits=why_release_waits(caller, instance) if late and not instance.auto_renewal_months else (),
-                access=quota.access_used(instance))
+                access=quota.access_used(instance), hsm=hsm_of(instance))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

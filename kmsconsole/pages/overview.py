@@ -20,6 +20,7 @@ from instances.models import Instance
 from keys import showing
 from keys.models import Alias, Key
 from keys.states import State
+from kmsconsole.pages import hsm
 from kmsconsole.pages.instances import SOON_DAYS, Shown, shown
 
 MOST = 7
@@ -54,6 +55,8 @@ def _needs(caller: Caller, lines: list[Shown], due: list[Key]) -> list[dict[str,
         for line in lines if line.expired or (line.instance.end_at <= soon and not line.instance.auto_renewal_months)]
     needs += [{"kind": "pending", "row": row, "key": row.key, "at": row.key.destroyed_from()}
               for row in showing.rows(caller, due)]
+    needs += [{"kind": "hsm", "cluster": one.cluster, "shown": one, "at": one.failing_since or caller.at}
+              for one in hsm.failing(caller)]
     return sorted(needs, key=lambda need: need["at"])[:MOST]
 
 

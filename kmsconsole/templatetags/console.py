@@ -76,6 +76,11 @@ def instance_state(state: str) -> SafeString:
 
 
 @register.simple_tag
+def label(one: Label) -> SafeString:
+    return _badge(one)
+
+
+@register.simple_tag
 def copyable(value: Any) -> SafeString:
     return format_html(
         '<button type="button" class="copy" data-copy="{0}"><span translate="no">{0}</span>{1}'

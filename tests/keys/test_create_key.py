@@ -41,7 +41,7 @@ def test_without_an_instance_it_goes_to_the_default_one(alice, instance):
     ({"spec": "RSA_2048", "enable_automatic_rotation": True, "rotation_interval": "7d"}, "only_symmetric_rotates"),
     ({"origin": "EXTERNAL", "enable_automatic_rotation": True, "rotation_interval": "7d"}, "imported_never_rotates"),
     ({"spec": "Aliyun_AES_128"}, "spec_needs_hardware"),
-    ({"key_storage_mechanism": "HsmInternal"}, "parameter_not_yet"),
+    ({"key_storage_mechanism": "HsmInternal"}, "storage_needs_hardware"),
     ({"tags": (("aliyun-x", ""),)}, "InvalidParameter.TagKey"), ({"tags": (("", "v"),)}, "InvalidParameter.TagKey"),
     ({"tags": (("k", "\n"),)}, "InvalidParameter.TagValue"), ({"tags": (("k", "a"), ("k", "b"))}, "Duplicate.TagKey"),
     ({"tags": tuple((f"k{number}", "") for number in range(21))}, "too_many_tags")])

@@ -44,7 +44,7 @@ def test_hardware_and_pay_as_you_go(admin: make.Person) -> None:
     (["x", "--key-quota", "99"], "out_of_range"),
     (["x", "--months", "37"], "months_out_of_range"), (["x", "--auto-renewal", "4"], "auto_renewal_months"),
     (["x", "--charge-type", "POSTPAY", "--auto-renewal", "1"], "pay_as_you_go_has_no_term"),
-    (["x", "--type", "hardware", "--enable"], "hardware_needs_its_cluster"),
+    (["x", "--type", "hardware", "--enable"], "hardware_needs_cluster"),
 ])
 def test_what_cannot_be_ordered_is_said_in_one_line(admin: make.Person, args: list[str], reason: str) -> None:
     with pytest.raises(CommandError, match=reason):

@@ -1,0 +1,82 @@
+"""Key material wherever its instance keeps it, and the book of what is inside the tokens.
+
+Making: 1. a row WANTED is committed, 2. the tokens make the object, 3. the transaction that writes the key's rows turns it into
+KEPT. What a crash leaves WANTED is doomed after `PATIENCE`, and step 3 finds it gone and refuses.
+Destroying: 1. the transaction that erases the key's rows turns KEPT into DOOMED, 2. the object is destroyed on every member, and
+only then 3. is the row forgotten. While a member is away the row waits. Every step may be repeated.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from base.refusal import Refusal, Refused
+from crypto.envelope import Identity
+from crypto.errors import ProviderError, Unavailable, Unsupported
+from crypto.provider import Keeper, Material
+from crypto.registry import HSM
+from crypto.specs import Spec
+from instances import hsm_opening, opening
+from instances.hsm_models import HsmCluster, HsmObject, ObjectState
+from instances.models import WrappingKey
+
+PATIENCE = timedelta(minutes=10)
+TRY_AGAIN_AFTER = timedelta(minutes=1)
+
+
+def make(now: datetime, holder: WrappingKey, spec: Spec, identity: Identity, *, in_database: bool = False,
+         raw: bytes | None = None) -> Material:
+    """Fresh material, or `raw`, in whatever keeps that of `holder`. Call it outside a transaction, and `keep` what it gives
+    inside one. in_database: HsmEncryptedDatabase. Raises ProviderError."""
+    engine = opening.engine_for(holder)
+    keeper = engine.provider
+    if holder.provider != HSM:
+        return engine.generate(spec, identity) if raw is None else engine.import_raw(spec, identity, raw)
+    if not isinstance(keeper, Keeper):
+        raise Unsupported(spec.name)
+    if in_database:
+        return keeper.make_wrapped(spec, identity, raw)
+    # Material that comes back must not meet the name of its own former object, which may still wait for its destruction.
+    name = identity.version if raw is None else f"{identity.version}/{secrets.token_hex(4)}"
+    row = HsmObject.objects.create(cluster=HsmCluster.objects.get(instance=holder.instance), name=name, since=now,
+                                   version_id=identity.version)
+    try:
+        return keeper.make(name, spec, identity, raw)
+    except ProviderError:
+        HsmObject.objects.filter(pk=row.pk).update(state=ObjectState.DOOMED)
+        raise
+
+
+def keep(holder: WrappingKey, material: Material) -> None:
+    """Something rests on the object from now on. Raises Refused where it took so long that it was given up."""
+    if not material.name:
+        return
+    wanted = HsmObject.objects.filter(cluster__instance=holder.instance_id, name=material.name, state=ObjectState.WANTED)
+    if not wanted.update(state=ObjectState.KEPT):
+        raise Refused(Refusal("ServiceUnavailableTemporary", {"instance": holder.instance_id}, reason="hsm_too_slow",
+                              who="operator"))
+
+
+def doom(version_ids: Iterable[str]) -> None:
+    """Nothing rests on them any more. Call it in the transaction that erases the rows."""
+    HsmObject.objects.filter(version_id__in=[*version_ids], state=ObjectState.KEPT).update(state=ObjectState.DOOMED)
+
+
+def destroy(rows: Iterable[HsmObject], next_try_at: datetime | None = None) -> int:
+    """On every member; what a member that is away may still have waits until then. Returns how many are gone."""
+    gone = 0
+    for row in rows:
+        try:
+            hsm_opening.opened(row.cluster).destroy(row.name.encode())
+        except Unavailable:
+            HsmObject.objects.filter(pk=row.pk).update(next_try_at=next_try_at)
+        else:
+            gone += HsmObject.objects.filter(pk=row.pk, state=ObjectState.DOOMED).delete()[0]
+    return gone
+
+
+def destroy_of(version_ids: Iterable[str]) -> int:
+    """The doomed objects of these versions, at once."""
+    return destroy(HsmObject.objects.filter(version_id__in=[*version_ids], state=ObjectState.DOOMED).select_related("cluster"))
