@@ -17,9 +17,9 @@ from crypto.specs import AES_256, SPECS
 from instances import lookup as instance_lookup
 from instances import opening
 from instances.models import Instance
-from keys import creation, erasing, quota, rotating
+from keys import creation, erasing, quota, rotating, words
 from keys.gate import permit, still_as_seen, still_permitted_by_instance
-from keys.models import Alias, ImportToken, Key, KeyMaterial, KeyTag, KeyVersion
+from keys.models import Alias, ImportToken, Key, KeyMaterial, KeyTag, KeyVersion, KeyWord
 from keys.operations import policies
 from keys.states import State
 
@@ -76,6 +76,7 @@ def store_new_key(caller: Caller, key: Key, tags: tuple[tuple[str, str], ...] = 
             version.save(force_insert=True)
             KeyMaterial.objects.create(version=version, wrapping_key=wrapping, stored=material.stored)
         KeyTag.objects.bulk_create([KeyTag(key=key, tag_key=name, tag_value=value) for name, value in tags])
+        words.note(key)
         recording.record(caller, "CreateKey", key, spec=key.spec, origin=key.origin, instance=key.instance_id or "")
 
 
@@ -84,7 +85,7 @@ def _switch(caller: Caller, action: str, key: Key, state: State, revision: int |
     still_as_seen(key, revision)
     with transaction.atomic():
         if key.state != state:
-            key.move(state=state)
+            key.move(state=state, disabled_at=caller.at if state is State.DISABLED else None)
         recording.record(caller, action, key)
     return key
 
@@ -138,6 +139,7 @@ def update_key_description(caller: Caller, key: Key, *, description: str, revisi
     still_as_seen(key, revision)
     with transaction.atomic():
         key.move(description=description)
+        words.note(key)
         recording.record(caller, "UpdateKeyDescription", key)
     return key
 
@@ -160,6 +162,7 @@ def destroy_key(caller: Caller, key: Key) -> Key:
         names = sorted(aliases.values_list("name", flat=True))
         aliases.delete()
         KeyTag.objects.filter(key=key).delete()
+        KeyWord.objects.filter(key=key).delete()
         recording.record(caller, "DestroyKey", key, scheduled_by=key.deletion_scheduled_by,
                          scheduled_at=key.deletion_scheduled_at, delete_at=key.delete_at, versions=len(held), aliases=names)
     erasing.release(held)
