@@ -208,9 +208,6 @@ WHO: dict[str, Words] = {
 
 # Where nothing in this version lifts it, for anybody.
 NOT_YET: dict[str, Words] = {"legacy_read_only": _("Moving it to 3.0 comes with a later version.")}
-# What lifts it through the API, and has no page here yet.
-CALLS = frozenset({"GetParametersForImport", "ImportKeyMaterial", "UpdateRotationPolicy"})
-BY_CALL = _("There is no page for it yet: use the API operation %(operation)s.")
 # Who switched a protection on, and why; rows of earlier versions do not know.
 SWITCHED_ON = _("%(by)s switched it on, %(at)s.")
 GROUND = _("Reason: “%(description)s”.")
@@ -234,6 +231,9 @@ def _switch(facts: Mapping[str, Any]) -> str:
 WAYS: dict[str, tuple[Words, Callable[[Mapping[str, Any]], str]]] = {
     "EnableKey": (_("Enable key"), _of_key("keys:enable")),
     "CancelKeyDeletion": (_("Cancel deletion"), _of_key("keys:cancel_deletion")),
+    "GetParametersForImport": (_("Import material"), _of_key("keys:material")),
+    "ImportKeyMaterial": (_("Import material"), _of_key("keys:material")),
+    "UpdateRotationPolicy": (_("Set up rotation"), _of_key("keys:rotation")),
     "RenewInstance": (_("Go to the instance"), _of_instance),
     "ConnectKmsInstance": (_("Go to the instance"), _of_instance),
     "page:instance": (_("Go to the instance"), _of_instance),
@@ -256,10 +256,8 @@ def told(refusal: Refusal) -> Told:
     if refusal.slug.startswith("deletion_protection_"):
         shown["description"] = shown["description"].rstrip(" .。")  # our sentence has its own full stop
         said += [str(text) % shown for text, name in ((SWITCHED_ON, "at"), (GROUND, "description")) if shown[name]]
-    lifts = [str(NOT_YET.get(refusal.slug) or WHO.get(refusal.who, ""))]
-    if refusal.lifted_by in CALLS:
-        lifts.append(str(BY_CALL) % {"operation": refusal.lifted_by})
-    return Told(str(title), _joined(said), _joined(lifts), str(way) if address else "", address,
+    lifts = str(NOT_YET.get(refusal.slug) or WHO.get(refusal.who, ""))
+    return Told(str(title), _joined(said), lifts, str(way) if address else "", address,
                 command.format(**refusal.facts) if command else "")
 
 

@@ -12,6 +12,7 @@ from keys import operations
 from keys.models import Key
 from keys.states import State
 from tests import make
+from tests.browser import key_estate
 from tests.make import Person
 from tests.pages.test_key_pages import foreign_key
 
@@ -57,4 +58,4 @@ def build(alice: Person) -> dict[str, str]:
               "form-cancel": reverse("keys:cancel_deletion", args=[keys[State.PENDING_DELETION].pk]),
               "form-repoint": f"{reverse('aliases:repoint')}?name=alias/payments/card-vault",
               "form-delete-alias": f"{reverse('aliases:delete')}?name=alias/payments/card-vault"}
-    return pages
+    return pages | key_estate.fill(alice, keys)
