@@ -116,6 +116,8 @@ def _beyond(order: Order, edge: list[Any], *, descending: bool) -> Q:
 
 def _cursor(order: Order, row: Any) -> str:
     values = [getattr(row, name) for name in order.fields]
+    if None in values:
+        raise ValueError(f"{order.fields} must not hold NULLs")  # nothing is after NULL, and the list would begin anew for ever
     texts = [one.isoformat() if isinstance(one, date) else str(one) for one in values]
     return base64.urlsafe_b64encode(json.dumps(texts, separators=(",", ":")).encode()).decode().rstrip("=")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +10,7 @@ from django.db import connection, models
 from django.db.models import F, Q
 
 from access.models import Account
-from base import ids
+from base import clock, ids
 from base.refusal import Refusal, Refused
 from instances.models import Instance, WrappingKey
 from instances.states import Status
@@ -24,6 +24,10 @@ __all__ = ["Alias", "BulkItem", "BulkRun", "ImportToken", "Key", "KeyMaterial", 
 
 # What divides the keys into the tabs of their list.
 TAB = ("account", "kind", "edition")
+
+
+def today() -> date:
+    return clock.now().date()
 
 
 class KeyQuerySet(models.QuerySet["Key"]):
@@ -120,8 +124,8 @@ class Key(models.Model):
     policy = models.TextField(blank=True, help_text="JSON text of the key policy; empty means the default policy")
     revision = models.PositiveIntegerField(default=0)
     disabled_at = models.DateTimeField(null=True, blank=True, help_text="when DisableKey last stopped it")
-    idle_since = models.DateField(null=True, blank=True,
-                                  help_text="UTC day of the last use, or of the creation; kept up by the sweep of uses")
+    idle_since = models.DateField(default=today,
+                                  help_text="UTC day of the last use, or of the creation; the sweep of uses moves it")
 
     # Tags as `keys.lookup.know_tags` loaded them, for pages that ask about many keys; no column.
     known_tags: dict[str, str] | None = None
@@ -170,7 +174,7 @@ class Key(models.Model):
         return self.id
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.idle_since is None:
+        if self._state.adding:
             self.idle_since = self.created_at.astimezone(UTC).date()
         super().save(*args, **kwargs)
 

@@ -20,8 +20,7 @@ _DAYS = _("Choose 7 to 365 days.")
 
 
 class Rotation(ActionForm):
-    """turn: on or off. Cleans to `interval` as the operation wants it; an interval that is no whole number of days stays as
-    it is where its days were not touched."""
+    """turn: on or off. Cleans to `interval`, as the operation wants it; a page offers whole days only."""
 
     turn = forms.ChoiceField(choices=[("on", "on"), ("off", "off")])
     days = forms.IntegerField(min_value=LOW, max_value=HIGH, required=False, error_messages={

@@ -91,7 +91,9 @@ def _policy(request: HttpRequest, key: Key, form: section_forms.Policy, adding: 
     unread = gate.reasons("GetKeyPolicy", caller, key)
     if not text and not unread:
         text = key_policies.readable(operations.get_key_policy(caller, key))
-    if effects is None and not unread and not form.refusals:
+    if unread:
+        effects = None  # whom a policy lets do what is a part of it
+    elif effects is None and not form.refusals:
         effects = _as_it_is(request, key)
     return key_pages.show(
         request, "keys/policy.html", "policy", key, form=form, adding=adding, text=text, effects=effects,

@@ -74,8 +74,8 @@ def _no_longer_idle(found: Totals) -> None:
         if use.outcome == OK:
             days[use.key_id] = max(use.day, days.get(use.key_id, use.day))
     behind = Key.objects.filter(pk__in=days).values_list("pk", "idle_since")
-    for key_id in sorted(pk for pk, since in behind if since is None or since < days[pk]):
-        Key.objects.filter(Q(idle_since=None) | Q(idle_since__lt=days[key_id]), pk=key_id).update(idle_since=days[key_id])
+    for key_id in sorted(pk for pk, since in behind if since < days[pk]):
+        Key.objects.filter(pk=key_id, idle_since__lt=days[key_id]).update(idle_since=days[key_id])
 
 
 def _add(at: int, upto: int, found: Totals) -> bool:

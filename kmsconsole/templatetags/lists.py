@@ -57,7 +57,7 @@ def plain_day(day: date) -> str:
 @register.simple_tag
 def unused_since(key: Any) -> str:
     """A day of UTC. On the day of the creation it is that of the reader, as it stands in the next column."""
-    if key.idle_since is None or key.idle_since <= key.created_at.date():
+    if key.idle_since <= key.created_at.date():
         return format_html('<time datetime="{}">{}</time>', clock.iso(key.created_at), dates.day(key.created_at))
     return plain_day(key.idle_since)
 

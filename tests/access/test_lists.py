@@ -82,6 +82,11 @@ def test_counts_have_a_cap(events, monkeypatch):
     assert len(lists.few(events.values_list("pk", flat=True)) or ()) == 12
 
 
+def test_a_column_with_holes_is_no_order(events):
+    with pytest.raises(ValueError, match="NULL"):
+        lists._cursor(BY_TIME, Event(at=None, id=1))
+
+
 def test_chunks_hold_everything(events, monkeypatch):
     monkeypatch.setattr(lists, "CHUNK", 5)
     found = list(lists.chunks(events, BY_TIME))
