@@ -82,7 +82,12 @@ def _clean(text: str) -> str:
 
 def rows(caller: Caller, wish: Asked) -> KeyQuerySet:
     """The keys that `wish` describes, unordered. Costs a few queries by itself, for conditions that lead where they are rare."""
-    found = Key.objects.of(caller.account).living(caller.at).filter(GROUPS[wish.group]).select_related("instance")
+    conditions = [_tagged(wish.tag)] if wish.tag else []
+    conditions += [_named(caller.account, wish.q)] if wish.q else []
+    leading = [one for one in conditions if isinstance(one, set)]
+    found = _owned(caller.account, set.intersection(*leading)) if leading else Key.objects.of(caller.account)
+    found = found.living(caller.at).filter(GROUPS[wish.group], *(one for one in conditions if isinstance(one, Q)))
+    found = found.select_related("instance")
     if wish.state:
         found = found.filter(_state(caller, wish.state))
     if wish.spec:
@@ -95,9 +100,14 @@ def rows(caller: Caller, wish: Asked) -> KeyQuerySet:
         found = found.filter(instance=wish.instance)
     if wish.idle:
         found = found.filter(idle_since__lte=(caller.at - timedelta(days=wish.idle)).date())
-    if wish.tag:
-        found = found.filter(_tagged(caller.account, wish.tag))
-    return found.filter(_named(caller.account, wish.q)) if wish.q else found
+    return found
+
+
+def _owned(account: str, keys: set[str]) -> KeyQuerySet:
+    """Those of `keys` that belong to the account. Compared here and not in the query: SQLite, which has no statistics, would walk
+    the account's keys rather than look up a thousand ids."""
+    owners = Key.objects.filter(pk__in=keys).order_by().values_list("pk", "account_id")
+    return Key.objects.filter(pk__in=[pk for pk, owner in owners if owner == account])
 
 
 def order(wish: Asked) -> Order:
@@ -116,17 +126,20 @@ def _state(caller: Caller, state: str) -> Q:
     shows = FILTERS["KeyState"]([state], caller.at)
     if state != State.PENDING_IMPORT:
         return shows & Q(state=state)
-    ended = Key.objects.of(caller.account).filter(state__in=[State.ENABLED, State.DISABLED], material_expires_at__lte=caller.at)
-    return shows if ended.exists() else shows & Q(state=state)  # expired and not swept yet: rare, and for seconds
+    # Expired and not swept yet: rare, and for seconds. In the order of the dates, so that their own index is taken.
+    ended = Key.objects.filter(material_expires_at__lte=caller.at).order_by("material_expires_at", "id").values_list("pk")
+    return shows if list(ended[:1]) else shows & Q(state=state)
 
 
-def _tagged(account: str, text: str) -> Q:
+def _tagged(text: str) -> Q | set[str]:
+    """The ids where they are few, else a test of each row. Asked of the tags alone: joined to the keys of the account, a planner
+    without statistics begins at those. Whose key it is, `_owned` asks."""
     name, _, value = text.partition(":")
     tags = KeyTag.objects.filter(tag_key=name, **({"tag_value": value} if value else {}))
     if value and not tags.exists():
         tags = KeyTag.objects.filter(tag_key=text)  # a name may hold a colon itself
-    found = few(tags.filter(key__account=account).values_list("key_id", flat=True))
-    return Q(pk__in=found) if found is not None else Q(Exists(tags.filter(key=OuterRef("pk"))))
+    found = few(tags.values_list("key_id", flat=True))
+    return found if found is not None else Q(Exists(tags.filter(key=OuterRef("pk"))))
 
 
 def plain(text: str) -> str:
@@ -135,17 +148,19 @@ def plain(text: str) -> str:
     return (parts[2] if parts else text).removeprefix("key/").removeprefix(PREFIX)
 
 
-def _named(account: str, text: str) -> Q:
-    """Keys whose id or alias begins with `text`, or whose names and description hold words that begin with each of its words."""
+def _named(account: str, text: str) -> Q | set[str]:
+    """The same for keys whose id or alias begins with `text`, or whose names and description hold words that begin with each of
+    its words."""
     text, parts = plain(text), words.split(plain(text))[:MOST_WORDS]
     conditions: list[tuple[set[str] | None, Callable[[], Q]]] = [
-        (few(Key.objects.of(account).filter(begins("pk", text)).values_list("pk", flat=True)), lambda: begins("pk", text))]
-    aliases = Alias.objects.filter(begins("name", PREFIX + text), account_id=account)
-    conditions.append((few(aliases.values_list("key_id", flat=True)), lambda: Q(Exists(aliases.filter(key=OuterRef("pk"))))))
+        (few(Key.objects.filter(begins("pk", text)).values_list("pk", flat=True)), lambda: begins("pk", text))]
+    aliases = Alias.objects.filter(begins("name", PREFIX + text))
+    conditions.append((few(aliases.filter(account_id=account).values_list("key_id", flat=True)),
+                       lambda: Q(Exists(aliases.filter(key=OuterRef("pk"))))))
     if parts:
         conditions.append(_holding(account, parts))
     if all(found is not None for found, _ in conditions):
-        return Q(pk__in=set().union(*(found for found, _ in conditions if found)))
+        return set().union(*(found for found, _ in conditions if found))
     every = Q(pk__in=[])
     for found, test in conditions:
         every |= Q(pk__in=found) if found is not None else test()
@@ -155,22 +170,24 @@ def _named(account: str, text: str) -> Q:
 def _holding(account: str, parts: list[str]) -> tuple[set[str] | None, Callable[[], Q]]:
     """The rarest word leads; the others are looked up in what it found."""
     longest_first = sorted(set(parts), key=len, reverse=True)
-    holders = [KeyWord.objects.filter(begins("word", part), account=account) for part in longest_first]
+    # Tested row by row it is the key that leads, and the account would only mislead a planner without statistics.
+    tests = [KeyWord.objects.filter(begins("word", part)) for part in longest_first]
+    holders = [test.filter(account=account) for test in tests]
     for holder in holders:
         found = few(holder.values_list("key_id", flat=True))
         if found is not None:
-            for other in holders:
-                if other is not holder and found:
+            for other in tests:
+                if found:
                     found &= set(other.filter(key__in=found).values_list("key_id", flat=True))
             return found, Q
 
-    def test() -> Q:
+    def each() -> Q:
         every = Q()
-        for holder in holders:
-            every &= Q(Exists(holder.filter(key=OuterRef("pk"))))
+        for test in tests:
+            every &= Q(Exists(test.filter(key=OuterRef("pk"))))
         return every
 
-    return None, test
+    return None, each
 
 
 def alias_rows(caller: Caller, text: str) -> Q:
@@ -179,10 +196,10 @@ def alias_rows(caller: Caller, text: str) -> Q:
     if not text:
         return Q()
     mine = Alias.objects.filter(account_id=caller.account)
-    conditions = [begins("name", PREFIX + text), begins("key__pk", text)]
-    found, every = [few(mine.filter(one).values_list("pk", flat=True)) for one in conditions], Q(pk__in=[])
-    for one, pks in zip(conditions, found, strict=True):
-        every |= one if pks is None else Q(pk__in=pks)
+    named = few(mine.filter(begins("name", PREFIX + text)).values_list("pk", flat=True))
+    every = begins("name", PREFIX + text) if named is None else Q(pk__in=named)
+    ids = few(Key.objects.filter(begins("pk", text)).values_list("pk", flat=True))
+    every |= begins("key__pk", text) if ids is None else Q(key__in=ids)
     if parts := words.split(text)[:MOST_WORDS]:
         keys, _ = _holding(caller.account, parts)
         held = Q()
