@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date as date_type
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -16,6 +17,11 @@ _DAY, _HOUR, _MINUTE = 86_400, 3_600, 60
 def day(moment: datetime) -> str:
     """``23 Dec 2026`` or ``2026年12月23日``."""
     return date_format(timezone.localtime(moment), "j M Y" if _western() else "Y年n月j日")
+
+
+def plain_day(date: date_type) -> str:
+    """The same for a date without an hour, which lies in no zone."""
+    return date_format(date, "j M Y" if _western() else "Y年n月j日")
 
 
 def clock_time(moment: datetime) -> str:

@@ -134,6 +134,10 @@ def _why_not_statement(entry: Any, number: int, kind: Kind) -> Iterator[Refusal]
             yield _invalid(kind, "policy_element", statement=named, element=element)
 
 
+def is_principal(text: str) -> bool:
+    return _PRINCIPAL.fullmatch(text) is not None
+
+
 def _is_principal(value: Any) -> bool:
     return isinstance(value, dict) and set(value) == {"RAM"} and _all(value["RAM"], _PRINCIPAL.fullmatch)
 

@@ -15,19 +15,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from access import dates
 from access.pages import ActionForm, caller_of, done, page, posted, whole_number
-from keys import forms, gate, operations, showing
+from keys import evidence, forms, gate, operations, showing
 from keys.aliasing import PREFIX
-from keys.models import Alias, Key
+from keys.key_pages import alias_names, key_or_404, key_url
+from keys.models import Key
 from keys.states import WINDOW_DAYS, State
-from keys.views import key_or_404
-
-
-def key_url(key: Key) -> str:
-    return reverse("keys:detail", args=[key.pk])
-
-
-def alias_names(key: Key) -> list[str]:
-    return list(Alias.objects.filter(key=key).order_by("name").values_list("name", flat=True))
 
 
 def _show(request: HttpRequest, template: str, action: str, key: Key, form: ActionForm, **more: Any) -> HttpResponse:
@@ -75,11 +67,10 @@ def describe(request: HttpRequest, key_id: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def schedule_deletion(request: HttpRequest, key_id: str) -> HttpResponse:
+    """What is known of the key's use stands before the date; the fragment that only computes the date asks nothing else."""
     caller = caller_of(request)
     key = key_or_404(request, key_id, "ScheduleKeyDeletion")
-    aliases = alias_names(key)
-    names = [name.removeprefix(PREFIX) for name in aliases]
-    form = forms.ScheduleDeletion(posted(request), names=[*names, *aliases, key.pk])
+    form = forms.ScheduleDeletion(posted(request), key_id=key.pk)
     if form.is_valid():
         with form.catching(caller_of(request), "ScheduleKeyDeletion"):
             operations.schedule_key_deletion(caller, key, window_days=form.cleaned_data["days"],
@@ -88,9 +79,13 @@ def schedule_deletion(request: HttpRequest, key_id: str) -> HttpResponse:
             return done(request, key_url(key), _("Deletion scheduled. You can cancel it until %(date)s.") % {"date": until})
     days = whole_number(request.POST.get("days", "") or request.GET.get("days", ""), forms.DEFAULT_DAYS,
                         low=WINDOW_DAYS[0], high=WINDOW_DAYS[-1])
-    return _show(request, "keys/schedule_deletion.html", "ScheduleKeyDeletion", key, form, fragments=("modal", "due"),
-                 days=days, due=caller.at + timedelta(days=days), presets=forms.PRESETS,
-                 must="\n".join([*names, *aliases, key.pk]), cares=showing.cares(key.state_at(caller.at), len(aliases)))
+    due = caller.at + timedelta(days=days)
+    if request.htmx and request.htmx.target == "due":  # type: ignore[attr-defined]
+        return page(request, "keys/schedule_deletion.html", fragments=("due",), due=due)
+    aliases, state = alias_names(key), key.state_at(caller.at)
+    facts = evidence.evidence(caller, key, state)
+    return _show(request, "keys/schedule_deletion.html", "ScheduleKeyDeletion", key, form, days=days, due=due,
+                 presets=forms.PRESETS, evidence=facts, cares=showing.cares(caller.at, state, len(aliases), facts))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

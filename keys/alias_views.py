@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from access import pages
+from access import lists, pages
 from access.pages import caller_of, done, page, posted
 from access.rules import why_not_permitted
 from audit import recording
+from base import clock
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from keys import aliasing, forms, gate, lookup, operations, showing
-from keys.action_views import alias_names, key_url
-from keys.aliasing import PREFIX
+from keys.key_pages import alias_names, key_or_404, key_url
 from keys.models import Alias
-from keys.views import key_or_404
 
 
 def _alias_or_404(request: HttpRequest, action: str) -> Alias:
@@ -40,15 +38,24 @@ def _why_not_repoint(caller: Caller, alias: Alias) -> tuple[Refusal, ...]:
 @require_safe
 def alias_list(request: HttpRequest) -> HttpResponse:
     caller, asked = caller_of(request), request.GET
-    text = asked.get("q", "")[:300].strip().removeprefix(PREFIX)
-    found = operations.list_aliases(caller, page_number=pages.whole_number(asked.get("page", ""), 1),
-                                    page_size=pages.page_size(request),
-                                    among=Q(name__istartswith=PREFIX + text) | Q(key__pk__istartswith=text) if text else None)
+    text = asked.get("q", "")[:300].strip()
+    found = operations.browse_aliases(caller, text, size=pages.page_size(request), after=asked.get("after", ""),
+                                      before=asked.get("before", ""))
     lookup.know_tags(caller, [alias.key for alias in found.items])
     rows = [{"alias": alias, "quoted": quote(alias.name, safe=""), "state": alias.key.state_at(caller.at),
              "why_not_repoint": _why_not_repoint(caller, alias),
              "blocked": showing.blocked(caller, alias.key, ["DeleteAlias"])} for alias in found.items]
-    return page(request, "keys/aliases.html", fragments=("list",), found=found, rows=rows, text=text, filtered=bool(text))
+    return page(request, "keys/aliases.html", fragments=("list",), found=found, rows=rows, text=text, filtered=bool(text),
+                count=lists.count(operations.aliases.living(caller, text)), address=asked.urlencode())
+
+
+@require_safe
+def alias_csv(request: HttpRequest) -> StreamingHttpResponse:
+    caller = caller_of(request)
+    chunks = operations.export_aliases(caller, request.GET.get("q", "")[:300].strip())
+    lines = ((alias.name, alias.key_id, alias.key.state_at(caller.at), alias.key.instance_id, clock.iso(alias.created_at))
+             for found in chunks for alias in found)
+    return lists.csv_answer("aliases", ("AliasName", "KeyId", "KeyState", "InstanceId", "CreationDate"), lines)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -10,13 +10,17 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from access.pages import ActionForm
+from access.policies import SIZE_LIMIT
 from crypto.specs import ENCRYPT_DECRYPT, GENERATE_VERIFY_MAC, SIGN_VERIFY
+from instances.models import Instance
 from keys.aliasing import PREFIX
 from keys.creation import DESCRIPTION_LIMIT, ORIGINS
+from keys.rotating import DAYS
 from keys.states import HSM_ENCRYPTED_DATABASE, HSM_INTERNAL, WINDOW_DAYS
 
 PRESETS = (7, 30, 90, 366)
 DEFAULT_DAYS = 30
+DAYS_ERRORS = dict.fromkeys(("required", "invalid", "min_value", "max_value"), _("Choose 7 to 366 days."))
 
 
 class Change(ActionForm):
@@ -34,6 +38,10 @@ KINDS = {
 
 
 class CreateKey(ActionForm):
+    """All that CreateKey takes, and the alias that CreateAlias gives it. do: create, or show the call and what speaks against
+    it."""
+
+    do = forms.ChoiceField(choices=[("create", "create"), ("show", "show")], required=False)
     # Cleaned to the row by the view, which alone knows the reader's instances.
     instance = forms.CharField(max_length=64)
     kind = forms.ChoiceField(choices=[(kind, kind) for kind in (*KINDS, "other")], required=False)
@@ -41,34 +49,68 @@ class CreateKey(ActionForm):
     usage = forms.CharField(max_length=64, required=False)
     storage = forms.ChoiceField(choices=[(one, one) for one in (HSM_INTERNAL, HSM_ENCRYPTED_DATABASE)], required=False)
     description = forms.CharField(max_length=DESCRIPTION_LIMIT, required=False, strip=True)
+    alias = forms.CharField(max_length=261, required=False, strip=True)
+    origin = forms.ChoiceField(choices=[(one, one) for one in ORIGINS], required=False)
+    understood = forms.BooleanField(required=False)
+    rotates = forms.BooleanField(required=False)
+    rotation_days = forms.IntegerField(min_value=DAYS["3.0"][0], max_value=DAYS["3.0"][1], required=False, initial=90,
+                                       error_messages=dict.fromkeys(("invalid", "min_value", "max_value"),
+                                                                    _("Choose 7 to 365 days.")))
+    tags = forms.CharField(max_length=8192, required=False)
+    policy = forms.CharField(max_length=SIZE_LIMIT, required=False, strip=True)
+
+    def clean_alias(self) -> str:
+        typed: str = self.cleaned_data["alias"]
+        return PREFIX + typed.removeprefix(PREFIX) if typed else ""
+
+    def clean_tags(self) -> tuple[tuple[str, str], ...]:
+        """One a line, ``name=value``; the operation knows what they may hold."""
+        lines = [line for line in self.cleaned_data["tags"].splitlines() if line.strip()]
+        pairs = [line.partition("=") for line in lines]
+        return tuple((name.strip(), value.strip()) for name, _, value in pairs)
 
     def clean(self) -> None:
         """A kind is a spec with its usage; without one both are as sent, and the operation knows them."""
-        if wanted := KINDS.get(self.cleaned_data.get("kind", "")):
-            self.cleaned_data["spec"], self.cleaned_data["usage"] = wanted
+        cleaned = self.cleaned_data
+        if wanted := KINDS.get(cleaned.get("kind", "")):
+            cleaned["spec"], cleaned["usage"] = wanted
+        if cleaned.get("origin") == "EXTERNAL" and not cleaned.get("understood"):
+            self.add_error("understood", _("Say that you know what this means."))
+        if cleaned.get("rotates") and not cleaned.get("rotation_days") and "rotation_days" not in self.errors:
+            self.add_error("rotation_days", _("Choose 7 to 365 days."))
+
+    def parameters_for(self, home_type: str) -> dict[str, Any]:
+        """What `create_key` takes, beside the instance; where a hardware instance keeps the material is asked of those only."""
+        cleaned = self.cleaned_data
+        found = {name: cleaned[name] for name in ("description", "spec", "usage", "origin", "tags", "policy")}
+        rotates = bool(cleaned["rotates"])
+        storage = cleaned["storage"] if home_type == Instance.Type.HARDWARE else ""
+        return {**found, "key_storage_mechanism": storage, "enable_automatic_rotation": rotates,
+                "rotation_interval": f"{cleaned['rotation_days']}d" if rotates else ""}
 
 
 class Description(ActionForm):
     description = forms.CharField(max_length=DESCRIPTION_LIMIT, required=False, strip=True)
 
 
-class ScheduleDeletion(ActionForm):
-    days = forms.IntegerField(min_value=WINDOW_DAYS[0], max_value=WINDOW_DAYS[-1], error_messages={
-        "required": _("Choose 7 to 366 days."), "invalid": _("Choose 7 to 366 days."),
-        "min_value": _("Choose 7 to 366 days."), "max_value": _("Choose 7 to 366 days."),
-    })
-    confirm = forms.CharField(max_length=300, error_messages={"required": _("Type the name exactly as shown.")})
+class TypedId(ActionForm):
+    """A change that asks for the key's id, typed. It protects against a slip, and the id against the wrong one of two names;
+    that the reader may is the operation's business."""
 
-    def __init__(self, *args: Any, names: Sequence[str] = (), **kwargs: Any) -> None:
+    confirm = forms.CharField(max_length=64, error_messages={"required": _("Type the ID exactly as shown.")})
+
+    def __init__(self, *args: Any, key_id: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.names = frozenset(names)
+        self.key_id = key_id
 
     def clean_confirm(self) -> str:
-        """The typed name protects against a slip; that the reader may delete is the operation's business."""
-        typed: str = self.cleaned_data["confirm"]
-        if typed not in self.names:
-            raise ValidationError(_("Type the name exactly as shown."))
-        return typed
+        if self.cleaned_data["confirm"] != self.key_id:
+            raise ValidationError(_("Type the ID exactly as shown."))
+        return self.key_id
+
+
+class ScheduleDeletion(TypedId):
+    days = forms.IntegerField(min_value=WINDOW_DAYS[0], max_value=WINDOW_DAYS[-1], error_messages=DAYS_ERRORS)
 
 
 class Protection(ActionForm):

@@ -13,6 +13,8 @@ from crypto.specs import SPECS
 SM2_SPEC = "EC_SM2"
 # Ten digits, as the API reads them: the year 2286. Beyond it lies nothing but mistakes (milliseconds for seconds).
 LATEST_EXPIRY = 9_999_999_999
+# Bytes that RSA-2048 makes of anything, and of a block of AES behind them.
+WRAPPED, _BLOCK = 256, 16
 _ALGORITHMS = frozenset({*wrapping.SYMMETRIC, *wrapping.ASYMMETRIC, *SM2}) - {"SM2DSA"}
 
 
@@ -26,16 +28,35 @@ def why_not_wrapping_named(spec: str, algorithm: str) -> Iterator[Refusal]:
         yield Refusal("UnsupportedOperation", {"spec": SM2_SPEC}, reason="spec_without_library")
 
 
+def fitting(spec: str, *, in_instance: bool) -> list[str]:
+    """The wrapping algorithms that fit the material of a key of `spec`, the best first."""
+    return [name for name in wrapping.algorithms_for(SPECS[spec]) if not (in_instance and name == "RSAES_OAEP_SHA_1")]
+
+
 def why_not_wrapping(key: str, spec: str, algorithm: str, *, in_instance: bool) -> Iterator[Refusal]:
     """Whether a known algorithm fits the material of this key."""
-    fitting = [name for name in wrapping.algorithms_for(SPECS[spec]) if not (in_instance and name == "RSAES_OAEP_SHA_1")]
-    if algorithm not in SM2 and algorithm not in fitting:
-        yield Refusal("InvalidParameter", {"name": "WrappingAlgorithm", "key": key, "spec": spec, "fitting": fitting},
+    known = fitting(spec, in_instance=in_instance)
+    if algorithm not in SM2 and algorithm not in known:
+        yield Refusal("InvalidParameter", {"name": "WrappingAlgorithm", "key": key, "spec": spec, "fitting": known},
                       reason="wrapping_does_not_fit", who="user")
 
 
 def _unknown(name: str, value: str) -> Refusal:
     return Refusal("InvalidParameter", {"name": name, "value": value[:64]}, reason="unknown_value", who="user")
+
+
+def is_pair(spec: str) -> bool:
+    return SPECS[spec].asymmetric
+
+
+def why_not_wrapped(spec: str, length: int) -> str:
+    """What is wrong with a wrapped file of `length` bytes before anything is opened: ``plain`` where it looks like the bare
+    material, ``length`` where no RSA-2048 wrapping gives that many bytes; empty where it may be right."""
+    asymmetric = SPECS[spec].asymmetric
+    if not asymmetric and length == SPECS[spec].length:
+        return "plain"
+    fits = length > WRAPPED and (length - WRAPPED) % _BLOCK == 0 if asymmetric else length == WRAPPED
+    return "" if fits else "length"
 
 
 def why_not_expiry(unix: int, now: datetime) -> Iterator[Refusal]:

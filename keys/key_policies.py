@@ -28,6 +28,8 @@ _USER = ("Encrypt", "Decrypt", "GenerateDataKey", "GenerateAndExportDataKey", "A
 _USER_INFERRED = ("AsymmetricSign", "AsymmetricVerify", "GetPublicKey", "GenerateDataKeyWithoutPlaintext", "GenerateMac",
                   "VerifyMac", "ReEncryptFrom", "ReEncryptTo", "ExportDataKey")
 FOR_OTHER_ACCOUNTS = frozenset({*_USER, *_USER_INFERRED})
+# What the vendor's visual editor calls them.
+ROLES = ("Administrator", "User", "Cross-account User")
 # What somebody of the owning account must keep, so that the key can always be given back, or away.
 LAST_WORD = ("DescribeKey", "GetKeyPolicy", "SetKeyPolicy", "ScheduleKeyDeletion", "CancelKeyDeletion", "EnableKey", "DisableKey")
 
@@ -101,3 +103,26 @@ def conditions_met(found: tuple[Statement, ...]) -> tuple[Statement, ...]:
     """The worst case: every Deny with a condition as if a tag had come to fulfil it. Anybody who may tag could make it so."""
     return tuple(Statement(one.effect, one.actions, one.resources, () if one.effect == DENY else one.conditions,
                            one.principals, one.policy, one.sid) for one in found)
+
+
+def is_principal(text: str) -> bool:
+    return policies.is_principal(text)
+
+
+def with_statement(text: str, role: str, principals: list[str]) -> str:
+    """`text` with one more statement, for a role of ``ROLES``. Raises Refused where the text is no policy."""
+    policies.parse(text, policies.KEY, NAME)
+    document = json.loads(text)
+    actions = _ADMINISTRATOR if role == ROLES[0] else (*_USER, *_USER_INFERRED)
+    number = len(document["Statement"]) + 1
+    document["Statement"].append({"Sid": f"{role} {number}", "Effect": ALLOW, "Principal": {"RAM": principals},
+                                  "Action": [f"kms:{action}" for action in actions], "Resource": ["*"]})
+    return readable(json.dumps(document))
+
+
+def readable(text: str) -> str:
+    """The document as people read it; a text that is no JSON as it is."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.conf import settings
@@ -10,15 +10,26 @@ from django.db import connection, models, transaction
 from django.db.models import F, Q
 
 from access.models import Account
-from base import ids
+from base import clock, ids
 from base.refusal import Refusal, Refused
 from instances.models import Instance, WrappingKey
 from instances.states import Status
 from keys import states
+from keys.list_models import BulkItem, BulkRun, KeyWord
 from keys.states import State
+
+__all__ = ["Alias", "BulkItem", "BulkRun", "ImportToken", "Key", "KeyMaterial", "KeyQuerySet", "KeyTag", "KeyUse", "KeyVersion",
+           "KeyWord", "UseCursor"]
+
 
 # Not a negation: what is null in the join belongs to keys outside instances.
 _LIVING_HOME = Q(instance__isnull=True) | Q(instance__released_at__isnull=True)
+# What divides the keys into the tabs of their list.
+TAB = ("account", "kind", "edition")
+
+
+def today() -> date:
+    return clock.now().date()
 
 
 class KeyQuerySet(models.QuerySet["Key"]):
@@ -125,6 +136,9 @@ class Key(models.Model):
     material_fingerprint = models.BinaryField(null=True, blank=True, help_text="keyed; binds the key to its first import")
     policy = models.TextField(blank=True, help_text="JSON text of the key policy; empty means the default policy")
     revision = models.PositiveIntegerField(default=0)
+    disabled_at = models.DateTimeField(null=True, blank=True, help_text="when DisableKey last stopped it")
+    idle_since = models.DateField(default=today,
+                                  help_text="UTC day of the last use, or of the creation; the sweep of uses moves it")
 
     # Tags as `keys.lookup.know_tags` loaded them, for pages that ask about many keys; no column.
     known_tags: dict[str, str] | None = None
@@ -136,6 +150,14 @@ class Key(models.Model):
         indexes = [
             models.Index(fields=["account", "-created_at", "-id"], name="key_list"),
             models.Index(fields=["instance", "-created_at", "-id"], name="key_of_instance"),
+            # The console's lists: one tab, at most one filter, in the order shown (docs/design.md, "Long lists").
+            models.Index(fields=[*TAB, "-created_at", "-id"], name="key_tab"),
+            models.Index(fields=[*TAB, "state", "-created_at", "-id"], name="key_tab_state"),
+            models.Index(fields=[*TAB, "spec", "-created_at", "-id"], name="key_tab_spec"),
+            models.Index(fields=[*TAB, "origin", "-created_at", "-id"], name="key_tab_origin"),
+            models.Index(fields=[*TAB, "creator", "-created_at", "-id"], name="key_tab_creator"),
+            models.Index(fields=[*TAB, "instance", "-created_at", "-id"], name="key_tab_instance"),
+            models.Index(fields=[*TAB, "idle_since", "id"], name="key_tab_idle"),
             models.Index(fields=["delete_at", "id"], name="key_due", condition=Q(state=State.PENDING_DELETION)),
             models.Index(fields=["next_rotation_at", "id"], name="key_rotation_due",
                          condition=Q(state=State.ENABLED, automatic_rotation=True)),
@@ -163,6 +185,11 @@ class Key(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self._state.adding:
+            self.idle_since = self.created_at.astimezone(UTC).date()
+        super().save(*args, **kwargs)
 
     @property
     def arn(self) -> str:
@@ -257,7 +284,10 @@ class Alias(models.Model):
         ordering = ["name"]
         verbose_name_plural = "aliases"
         constraints = [models.UniqueConstraint(fields=["account", "name"], name="alias_once")]
-        indexes = [models.Index(fields=["key", "name"], name="alias_of_key")]
+        indexes = [models.Index(fields=["key", "name"], name="alias_of_key"),
+                   # LIKE 'x%' on PostgreSQL, whose other indexes follow the language of the database.
+                   models.Index(fields=["account", "name"], name="alias_begins",
+                                opclasses=["varchar_ops", "varchar_pattern_ops"])]
 
     def __str__(self) -> str:
         return self.name
@@ -279,6 +309,7 @@ class KeyTag(models.Model):
     class Meta:
         ordering = ["tag_key"]
         constraints = [models.UniqueConstraint(fields=["key", "tag_key"], name="tag_once")]
+        indexes = [models.Index(fields=["tag_key", "tag_value", "key"], name="tag_of_keys")]
 
     def __str__(self) -> str:
         return f"{self.tag_key}={self.tag_value}"

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
+from access import dates
 from base.caller import Caller
 from base.refusal import Refusal
 from crypto.algorithms import ENCRYPTIONS, SIGNINGS, encryption_for, signing_for
 from crypto.specs import GENERATE_VERIFY_MAC, SIGN_VERIFY, SPECS
 from keys import gate, lookup
 from keys.aliasing import PREFIX
+from keys.evidence import Evidence
 from keys.models import Alias, Key, KeyVersion
 from keys.states import State
 
+RECENT_DAYS = 30
 ROW_ACTIONS = ("EnableKey", "DisableKey", "ScheduleKeyDeletion", "CancelKeyDeletion", "SetDeletionProtection")
 PAGE_ACTIONS = (*ROW_ACTIONS, "UpdateKeyDescription", "CreateAlias", "DeleteAlias")
 
@@ -63,6 +66,14 @@ def blocked(caller: Caller, key: Key, actions: Iterable[str]) -> dict[str, tuple
     if key.known_tags is None:
         lookup.know_tags(caller, [key])
     return {action: reasons for action in actions if (reasons := gate.reasons(action, caller, key))}
+
+
+def names(key_ids: Iterable[str]) -> dict[str, str]:
+    """id -> what people call the key, of those that have an alias."""
+    found: dict[str, list[str]] = {}
+    for key_id, name in Alias.objects.filter(key__in=list(key_ids)).values_list("key_id", "name"):
+        found.setdefault(key_id, []).append(name)
+    return {key_id: min(those).removeprefix(PREFIX) for key_id, those in found.items()}
 
 
 def rows(caller: Caller, keys: list[Key]) -> list[Row]:
@@ -196,13 +207,35 @@ def passed_checks(key: Key, reasons: tuple[Refusal, ...]) -> list[Check]:
     return checks
 
 
-def cares(state: State, aliases: int) -> list[Check]:
-    """What to think of before a deletion; nothing here stops it."""
-    checks = []
-    if state is State.ENABLED:
-        checks.append(Check("care", _("The key is enabled"),
-                            _("Programs may be using it. Disable it first and watch for failures.")))
+def cares(now: datetime, state: State, aliases: int, facts: Evidence) -> list[Check]:
+    """What to think of before a deletion, from what is known of the key; nothing here stops it."""
+    checks = [*_stopping(now, state, facts)]
+    if facts.ciphertexts:
+        checks.append(Check("care", ngettext("It gave out %(n)d ciphertext", "It gave out %(n)d ciphertexts", facts.ciphertexts)
+                            % {"n": facts.ciphertexts}, _("What still exists of them can never be decrypted again.")))
     if aliases:
         checks.append(Check("care", ngettext("%(n)d alias points at it", "%(n)d aliases point at it", aliases)
                             % {"n": aliases}, _("Programs that use a name stop as well.")))
+    if facts.accounts:
+        checks.append(Check("care", _("Other accounts may use it"), ", ".join(facts.accounts)))
+    if facts.imported:
+        checks.append(Check("care", _("The material was imported"),
+                            _("The same material in a new key does not open what this key has encrypted.")))
     return checks
+
+
+def _stopping(now: datetime, state: State, facts: Evidence) -> Iterator[Check]:
+    """Whether it was stopped before, and what failed since."""
+    if state is State.ENABLED:
+        yield Check("care", _("The key is enabled"), _("Programs may be using it. Disable it first and watch for failures."))
+    last = facts.last_used
+    if last is not None and now - last.last_at < timedelta(days=RECENT_DAYS):
+        yield Check("care", _("Used %(when)s") % {"when": dates.distance(last.last_at, now)}, f"{last.principal} · {last.action}")
+    if facts.refused_since:
+        count = sum(one.count for one in facts.refused_since)
+        yield Check("care", ngettext("%(n)d call failed since it stopped", "%(n)d calls failed since it stopped", count)
+                    % {"n": count}, _("Something still needs it: %(who)s")
+                    % {"who": ", ".join(sorted({one.principal for one in facts.refused_since}))})
+    elif state is State.DISABLED and facts.days_stopped is not None:
+        yield Check("pass", ngettext("Disabled for %(n)d day", "Disabled for %(n)d days", facts.days_stopped)
+                    % {"n": facts.days_stopped}, _("No call has failed since."))

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from access.root import purpose_key
 from base.caller import Caller
 from base.refusal import Refusal, Refused
+from crypto import asymmetric
 from crypto.envelope import Identity
 from keys.models import ImportToken, Key
 
@@ -69,3 +70,13 @@ def _refused(code: str, key: Key, **facts: object) -> Refused:
 def private_key(token: ImportToken) -> bytes:
     """The private half (PKCS#8 DER)."""
     return purpose_key(PURPOSE).open(bytes(token.sealed_private_key), _identity(token.key, token.pk))
+
+
+def public_key(token: ImportToken) -> bytes:
+    """The public half (SubjectPublicKeyInfo DER), as its download had it."""
+    return asymmetric.public_der(private_key(token))
+
+
+def newest(key: Key, now: datetime) -> ImportToken | None:
+    """What a page goes on with: the last download, as long as it is valid."""
+    return ImportToken.objects.filter(key=key, expires_at__gt=now).order_by("-expires_at", "id").first()

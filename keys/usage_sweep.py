@@ -7,13 +7,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
 from django.db.models import Q
 
 from audit import following
-from keys.models import KeyUse, UseCursor
+from audit.recording import OK
+from keys.models import Key, KeyUse, UseCursor
 from keys.usage import Totals, Use, events, totals
 
 CURSOR = 1
@@ -30,11 +31,24 @@ def gather_uses(now: datetime) -> int:
     while at < cursor.seen_to:
         upto = min(cursor.seen_to, at + STRETCH)
         found = totals(events(at, upto))
+        _no_longer_idle(found)
         if not _add(at, upto, found):
             return added  # another sweep was faster, and goes on
         at, added = upto, added + sum(total.count for total in found.values())
     UseCursor.objects.filter(pk=CURSOR, seen_to__lt=newest).update(seen_to=newest)
     return added
+
+
+def _no_longer_idle(found: Totals) -> None:
+    """Moves `Key.idle_since` on, at most once a day for a key. Before the stretch is added, so that a crash in between does it
+    again; each row in a transaction of its own, so that no use of a key waits for another's, and nothing can deadlock."""
+    days: dict[str, date] = {}
+    for use in found:
+        if use.outcome == OK:
+            days[use.key_id] = max(use.day, days.get(use.key_id, use.day))
+    behind = Key.objects.filter(pk__in=days).values_list("pk", "idle_since")
+    for key_id in sorted(pk for pk, since in behind if since < days[pk]):
+        Key.objects.filter(pk=key_id, idle_since__lt=days[key_id]).update(idle_since=days[key_id])
 
 
 def _add(at: int, upto: int, found: Totals) -> bool:

@@ -7,8 +7,10 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.formats import number_format
 from django.utils.translation import get_language, ngettext, pgettext_lazy
 
+from access import lists
 from access.models import Role
 from base import clock
 from instances.models import Instance
@@ -42,7 +44,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         account = request.user.account  # type: ignore[union-attr]
         shown |= {
             "now": caller.at,
-            "key_count": Key.objects.of(caller.account).living(caller.at).count(),
+            "key_count": _about(lists.count(Key.objects.of(caller.account).living(caller.at))),
             "instance_count": Instance.objects.of(caller.account).filter(released_at=None).count(),
             "role": ROLES.get(request.user.role, ""),  # type: ignore[union-attr]
             "demo": account is not None and account.demo_at is not None,
@@ -51,6 +53,11 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     elif caller is not None:
         shown["now"] = caller.at
     return shown
+
+
+def _about(count: lists.Count) -> str:
+    """The frame of every page counts no million rows: ``1,000+``."""
+    return f"{number_format(count.n, force_grouping=True)}{'+' if count.more else ''}"
 
 
 def _theme(request: HttpRequest) -> str:

@@ -304,9 +304,6 @@ WHO: dict[str, Words] = {
 
 # Where nothing in this version lifts it, for anybody.
 NOT_YET: dict[str, Words] = {"legacy_read_only": _("Moving it to 3.0 comes with a later version.")}
-# What lifts it through the API, and has no page here yet.
-CALLS = frozenset({"GetParametersForImport", "ImportKeyMaterial", "UpdateRotationPolicy"})
-BY_CALL = _("There is no page for it yet: use the API operation %(operation)s.")
 # Who switched a protection on, and why; rows of earlier versions do not know.
 SWITCHED_ON = _("%(by)s switched it on, %(at)s.")
 GROUND = _("Reason: “%(description)s”.")
@@ -338,6 +335,9 @@ WAYS: dict[str, tuple[Words, Callable[[Mapping[str, Any]], str]]] = {
     "page:backups": (_("Go to the backups"), lambda facts: f"{_of_instance('detail')(facts)}#backups"),
     "page:instance": (_("Go to the instance"), _of_instance("detail")),
     "page:connect-hsm": (_("Connect to the HSM"), lambda facts: reverse("instances:connect_hsm", args=[facts["instance"]])),
+    "GetParametersForImport": (_("Import material"), _of_key("keys:material")),
+    "ImportKeyMaterial": (_("Import material"), _of_key("keys:material")),
+    "UpdateRotationPolicy": (_("Set up rotation"), _of_key("keys:rotation")),
     "SetDeletionProtection": (_("Go to the switch"), _switch),
     "CreateKey": (_("Create key"), lambda facts: reverse("keys:new")),
     "UpdateAlias": (_("Show the alias"), lambda facts: f"{reverse('aliases:list')}?q={facts['alias'].removeprefix('alias/')}"),
@@ -357,10 +357,8 @@ def told(refusal: Refusal) -> Told:
     if refusal.slug.startswith("deletion_protection_"):
         shown["description"] = shown["description"].rstrip(" .。")  # our sentence has its own full stop
         said += [str(text) % shown for text, name in ((SWITCHED_ON, "at"), (GROUND, "description")) if shown[name]]
-    lifts = [str(NOT_YET.get(refusal.slug) or WHO.get(refusal.who, ""))]
-    if refusal.lifted_by in CALLS:
-        lifts.append(str(BY_CALL) % {"operation": refusal.lifted_by})
-    return Told(str(title), _joined(said), _joined(lifts), str(way) if address else "", address,
+    lifts = str(NOT_YET.get(refusal.slug) or WHO.get(refusal.who, ""))
+    return Told(str(title), _joined(said), lifts, str(way) if address else "", address,
                 command.format(**refusal.facts) if command else "")
 
 

@@ -1,6 +1,14 @@
 """The vendor's key operations: one function each, for every door. Four beats: read, decide, do, record."""
 
-from keys.operations.aliases import create_alias, delete_alias, list_aliases, list_aliases_by_key_id, update_alias
+from keys.operations.aliases import (
+    browse_aliases,
+    create_alias,
+    delete_alias,
+    export_aliases,
+    list_aliases,
+    list_aliases_by_key_id,
+    update_alias,
+)
 from keys.operations.asymmetric import (
     PublicKey,
     Signed,
@@ -43,7 +51,15 @@ from keys.operations.material import (
 from keys.operations.policies import get_key_policy, list_key_policies, set_key_policy
 from keys.operations.protection import set_deletion_protection
 from keys.operations.quotas import Quota, Quotas, get_kms_instance_quota_infos
-from keys.operations.reading import KeyView, describe_key, describe_key_version, list_key_versions, list_keys
+from keys.operations.reading import (
+    KeyView,
+    browse_keys,
+    describe_key,
+    describe_key_version,
+    export_keys,
+    list_key_versions,
+    list_keys,
+)
 from keys.operations.releasing import (
     clear_released_instance,
     delay_release,
@@ -67,6 +83,7 @@ __all__ = [
     "clear_released_instance", "delay_release", "destroy_with_instance", "refund_instance", "release_expired_instance",
     "release_kms_instance",
     "create_service_key", "rotate_instance_key",
+    "browse_aliases", "browse_keys", "export_aliases", "export_keys",
     "get_key_policy", "list_key_policies", "set_key_policy",
     "Quota", "Quotas", "TagPage", "get_kms_instance_quota_infos", "list_resource_tags", "list_tag_resources",
     "set_deletion_protection", "tag_resource", "tag_resources", "untag_resource", "untag_resources",

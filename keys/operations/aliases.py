@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from access import lists
 from access.rules import why_not_permitted
 from audit import recording
 from base import ids
 from base.caller import Caller
 from base.page import Page
 from base.refusal import Refusal, Refused
-from keys import aliasing, lookup
+from keys import aliasing, listing, lookup, words
 from keys.gate import permit, reasons
 from keys.models import Alias, Key
 
@@ -43,6 +46,7 @@ def create_alias(caller: Caller, key: Key, *, alias_name: str) -> Alias:
     try:
         with transaction.atomic():
             alias = Alias.objects.create(account_id=key.account_id, name=alias_name, key=key, created_at=caller.at)
+            words.note(key)
             recording.record(caller, "CreateAlias", alias, key=key.pk)
     except IntegrityError:
         raise Refused(Refusal("AliasAlreadyExists", {"alias": alias_name}, who="user", lifted_by="UpdateAlias")) from None
@@ -60,6 +64,7 @@ def update_alias(caller: Caller, key: Key, *, alias_name: str) -> Alias:
         if not moved:
             raise Refused(Refusal("Rejected.StateModifiedFailed", {"alias": alias_name}, reason="changed_meanwhile",
                                   who="user"))
+        words.note(alias.key, key)
         recording.record(caller, "UpdateAlias", alias, key=key.pk, before=alias.key_id)
     alias.key = key
     return alias
@@ -78,6 +83,7 @@ def delete_alias(caller: Caller, *, alias_name: str) -> None:
         gone, _ = Alias.objects.filter(pk=alias.pk).delete()
         if not gone:
             raise Refused(Refusal("Forbidden.AliasNotFound", {"alias": alias_name[:300]}, who="user"))
+        words.note(alias.key)
         recording.record(caller, "DeleteAlias", ("alias", alias.name), key=alias.key_id)
 
 
@@ -91,6 +97,32 @@ def list_aliases(caller: Caller, *, page_number: int = 1, page_size: int = 10, a
     page = Page.of(rows, page_number, page_size)
     recording.record(caller, "ListAliases")
     return page
+
+
+@recording.operation("ListAliases")
+def browse_aliases(caller: Caller, text: str = "", *, size: int, after: str = "", before: str = "") -> lists.Window:
+    """The same list as a page of the console reads it, by cursor."""
+    if denied := why_not_permitted(caller, "ListAliases"):
+        raise Refused(*denied)
+    found = lists.window(living(caller, text), listing.BY_NAME, size=size, after=after, before=before)
+    recording.record(caller, "ListAliases", filters=["q"] if text else [])
+    return found
+
+
+@recording.operation("ListAliases")
+def export_aliases(caller: Caller, text: str = "") -> Iterator[list[Alias]]:
+    """All of it, in chunks that are read as they are asked for."""
+    if denied := why_not_permitted(caller, "ListAliases"):
+        raise Refused(*denied)
+    recording.record(caller, "ListAliases", filters=["q"] if text else [], export="csv")
+    return lists.chunks(living(caller, text), listing.BY_NAME)
+
+
+def living(caller: Caller, text: str) -> QuerySet[Alias]:
+    """The aliases of living keys that a search finds, unordered."""
+    keys = Key.objects.of(caller.account).living(caller.at).filter(pk=OuterRef("key"))
+    return Alias.objects.filter(listing.alias_rows(caller, text), Exists(keys), account_id=caller.account).select_related(
+        "key__instance")
 
 
 @recording.operation("ListAliasesByKeyId")

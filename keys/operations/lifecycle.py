@@ -19,9 +19,9 @@ from crypto.specs import AES_256, SPECS
 from instances import hsm_objects, opening
 from instances import lookup as instance_lookup
 from instances.models import Instance
-from keys import creation, erasing, quota, rotating
+from keys import creation, erasing, quota, rotating, words
 from keys.gate import new_material, permit, still_as_seen, still_permitted_by_instance
-from keys.models import Alias, ImportToken, Key, KeyMaterial, KeyTag, KeyVersion
+from keys.models import Alias, ImportToken, Key, KeyMaterial, KeyTag, KeyVersion, KeyWord
 from keys.operations import policies, using
 from keys.states import State
 
@@ -85,6 +85,7 @@ def store_new_key(caller: Caller, key: Key, tags: tuple[tuple[str, str], ...] = 
             KeyMaterial.objects.create(version=version, wrapping_key=wrapping, stored=material.stored)
             hsm_objects.keep(wrapping, material)
         KeyTag.objects.bulk_create([KeyTag(key=key, tag_key=name, tag_value=value) for name, value in tags])
+        words.note(key)
         recording.record(caller, action, key, spec=key.spec, origin=key.origin, instance=key.instance_id or "")
         if alias:
             made = Alias.objects.create(account=key.account, name=alias, key=key, created_at=caller.at)
@@ -96,7 +97,7 @@ def _switch(caller: Caller, action: str, key: Key, state: State, revision: int |
     still_as_seen(key, revision)
     with transaction.atomic():
         if key.state != state:
-            key.move(state=state)
+            key.move(state=state, disabled_at=caller.at if state is State.DISABLED else None)
         recording.record(caller, action, key)
     return key
 
@@ -150,6 +151,7 @@ def update_key_description(caller: Caller, key: Key, *, description: str, revisi
     still_as_seen(key, revision)
     with transaction.atomic():
         key.move(description=description)
+        words.note(key)
         recording.record(caller, "UpdateKeyDescription", key)
     return key
 
@@ -194,6 +196,7 @@ def _bury(caller: Caller, key: Key, at: datetime, **facts: Any) -> erasing.Held:
         names = sorted(aliases.values_list("name", flat=True))
         aliases.delete()
         KeyTag.objects.filter(key=key).delete()
+        KeyWord.objects.filter(key=key).delete()
         recording.record(caller, "DestroyKey", key, scheduled_by=key.deletion_scheduled_by, delete_at=key.delete_at,
                          scheduled_at=key.deletion_scheduled_at, versions=len(held), aliases=names, **facts)
     return held

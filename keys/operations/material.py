@@ -64,7 +64,7 @@ def get_parameters_for_import(caller: Caller, key: Key, *, wrapping_key_spec: st
 
 @recording.operation("ImportKeyMaterial")
 def import_key_material(caller: Caller, key: Key, *, encrypted_key_material: str, import_token: str,
-                        key_material_expire_unix: int = 0) -> Key:
+                        key_material_expire_unix: int = 0, revision: int | None = None) -> Key:
     """Takes the wrapped material. Importing it again sets the expiry anew, and only the identical material is taken.
 
     1. The material is opened and the provider takes it, outside any transaction; nothing of it is kept if this ends here.
@@ -76,6 +76,7 @@ def import_key_material(caller: Caller, key: Key, *, encrypted_key_material: str
         reasons.insert(0, Refusal("InvalidParameter", {"name": "EncryptedKeyMaterial"}, reason="not_base64", who="user"))
     if reasons := [*reasons, *gate.reasons("ImportKeyMaterial", caller, key)]:
         raise Refused(*reasons)
+    gate.still_as_seen(key, revision)
     token = tokens.token_for(caller, key, import_token)
     spec = SPECS[key.spec]
     raw, public = _opened(key, spec, token, wrapped or b"")
@@ -162,9 +163,10 @@ def _remove(caller: Caller, action: str, key: Key) -> Key:
 
 
 @recording.operation("DeleteKeyMaterial")
-def delete_key_material(caller: Caller, key: Key) -> Key:
+def delete_key_material(caller: Caller, key: Key, *, revision: int | None = None) -> Key:
     """The key, its version, aliases and tags stay; a scheduled deletion keeps its date. Deleting what is not there succeeds."""
     gate.permit("DeleteKeyMaterial", caller, key)
+    gate.still_as_seen(key, revision)
     _remove(caller, "DeleteKeyMaterial", key)
     erasing.forget_old_pages()
     return key

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
 
+from access import lists
 from access.rules import why_not_permitted
 from audit import recording
 from base.caller import Caller
 from base.page import Page
 from base.refusal import Refusal, Refused
+from keys import listing
 from keys.filters import filtered
 from keys.gate import permit
 from keys.models import Key, KeyVersion
@@ -52,6 +54,25 @@ def list_keys(caller: Caller, *, filters: Mapping[str, Sequence[str]] | None = N
     page = Page.of(rows, page_number, page_size)
     recording.record(caller, "ListKeys", filters=sorted(filters or {}))
     return page
+
+
+@recording.operation("ListKeys")
+def browse_keys(caller: Caller, wish: listing.Asked, *, size: int, after: str = "", before: str = "") -> lists.Window:
+    """The same list as a page of the console reads it: by cursor, with the filters of `keys.listing`."""
+    if denied := why_not_permitted(caller, "ListKeys"):
+        raise Refused(*denied)
+    found = lists.window(listing.rows(caller, wish), listing.order(wish), size=size, after=after, before=before)
+    recording.record(caller, "ListKeys", filters=sorted(wish.filters))
+    return found
+
+
+@recording.operation("ListKeys")
+def export_keys(caller: Caller, wish: listing.Asked) -> Iterator[list[Key]]:
+    """All of it, in chunks that are read as they are asked for. The event is written before the first."""
+    if denied := why_not_permitted(caller, "ListKeys"):
+        raise Refused(*denied)
+    recording.record(caller, "ListKeys", filters=sorted(wish.filters), export="csv")
+    return lists.chunks(listing.rows(caller, wish), listing.order(wish))
 
 
 @recording.operation("ListKeyVersions")

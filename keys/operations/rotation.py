@@ -22,13 +22,14 @@ from keys.states import State
 
 
 @recording.operation("CreateKeyVersion")
-def create_key_version(caller: Caller, key: Key) -> KeyVersion:
+def create_key_version(caller: Caller, key: Key, *, revision: int | None = None) -> KeyVersion:
     """For a symmetric key the new version is the primary one from now on; of a key pair the caller names the version."""
     reasons = list(gate.reasons("CreateKeyVersion", caller, key))
     if not reasons:
         reasons += _why_no_version(caller, key)
     if reasons:
         raise Refused(*reasons)
+    gate.still_as_seen(key, revision)
     return _add_version(caller, "CreateKeyVersion", key)
 
 

@@ -12,6 +12,7 @@ from keys import operations
 from keys.models import Key
 from keys.states import State
 from tests import make
+from tests.browser import key_estate
 from tests.make import Person
 from tests.pages.test_key_pages import foreign_key
 
@@ -68,4 +69,4 @@ def build(alice: Person) -> dict[str, str]:
               ("rename", "upgrade", "renew", "auto_renewal", "grace_policy", "make_default", "tags", "release")}
     pages |= {"form-instance-enable": reverse("instances:enable", args=[new.pk]),
               "form-instance-release-refused": reverse("instances:release", args=[expired.pk])}
-    return pages
+    return pages | key_estate.fill(alice, keys)

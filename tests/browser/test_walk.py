@@ -63,7 +63,7 @@ def test_walk(open_browser, live_api):
     expect(dialog.locator("#due")).to_contain_text("JST")
     dialog.locator("#id_confirm").fill("something else")
     expect(button).to_be_disabled()
-    dialog.locator("#id_confirm").fill(ALIAS)
+    dialog.locator("#id_confirm").fill(key)
     button.click()
     expect(page.locator(".band.pend h2")).to_contain_text("This key will be destroyed on")
 
@@ -79,7 +79,7 @@ def test_walk(open_browser, live_api):
     expect(page.locator("#list")).to_contain_text("No key matches")
     page.get_by_role("searchbox").fill("shop/")
     page.get_by_role("button", name="Search").click()
-    expect(page).to_have_url(f"{live_api.console_url}/keys/?q=shop%2F&instance=&state=")
+    expect(page).to_have_url(re.compile(r"/keys/\?q=shop%2F&instance=&state="))
     expect(page.locator("#list tbody tr")).to_have_count(1)
     page.locator("#list summary").click()
     expect(page.locator("#list .menu")).to_contain_text("Schedule deletion")

@@ -94,7 +94,7 @@ def test_an_error_shows_a_number_and_nothing_of_the_inside(alices, monkeypatch, 
     def broken(*args, **kwargs):
         raise RuntimeError("the inside")
 
-    monkeypatch.setattr("keys.operations.list_keys", broken)
+    monkeypatch.setattr("keys.operations.browse_keys", broken)
     alices.raise_request_exception = False
     answer = alices.get("/keys/")
     assert answer.status_code == 500

@@ -1,0 +1,167 @@
+"""Long lists of the console: pages by keyset and never by OFFSET, counts with a cap, addresses that say everything, CSV.
+
+Lives on the floor that knows people, like `access.pages`, because lists of all floors above use it. A list gives its rows as a
+query and one of its `Order`s; what a page costs does not depend on how many rows there are.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import csv
+import io
+import itertools
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.http import StreamingHttpResponse
+
+CAP = 1000
+CHUNK = 500
+_LONGEST_CURSOR = 1000
+# What a spreadsheet takes for a formula (OWASP, "CSV Injection").
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A way to sort. fields: columns of the row itself, without NULLs, the last one unique; all of them run the same way."""
+
+    fields: tuple[str, ...]
+    descending: bool = False
+
+    def columns(self, *, reverse: bool = False) -> list[str]:
+        return [f"-{name}" if self.descending != reverse else name for name in self.fields]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """n: exact, or ``CAP`` where there are more."""
+
+    n: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Some rows of a list. next, previous: what asks for the rows after and before these, empty at the ends."""
+
+    items: list[Any]
+    size: int
+    next: str
+    previous: str
+
+
+def begins(field: str, text: str) -> Q:
+    """`field` begins with `text`, so that an index can answer: SQLite's LIKE ignores case and therefore its indexes."""
+    if connection.vendor == "postgresql":
+        return Q(**{f"{field}__startswith": text})
+    return Q(**{f"{field}__gte": text, f"{field}__lt": f"{text}\U0010ffff"})
+
+
+def few(ids: QuerySet[Any]) -> set[Any] | None:
+    """The ids of a query, or None where they are more than ``CAP``. So a rare condition can lead a search, and a common one is
+    tested row by row: either way a page reads some thousand rows at most."""
+    found = list(ids.order_by()[:CAP + 1])
+    return set(found) if len(found) <= CAP else None
+
+
+def count(rows: QuerySet[Any]) -> Count:
+    found = rows.order_by()[:CAP + 1].count()
+    return Count(min(found, CAP), found > CAP)
+
+
+def window(rows: QuerySet[Any], order: Order, *, size: int, after: str = "", before: str = "") -> Window:
+    """The `size` rows after or before a cursor. A cursor that means nothing is the beginning, because a bookmark must open."""
+    back = not after and bool(before)
+    edge = _position(rows, order, before if back else after)
+    back = back and edge is not None
+    if edge is not None:
+        rows = rows.filter(_beyond(order, edge, descending=order.descending != back))
+    found = list(rows.order_by(*order.columns(reverse=back))[:size + 1])
+    more, items = len(found) > size, found[:size]
+    if back:
+        items.reverse()
+    has_next, has_previous = (bool(items), more) if back else (more, edge is not None)
+    return Window(items, size, _cursor(order, items[-1]) if items and has_next else "",
+                  _cursor(order, items[0]) if items and has_previous else "")
+
+
+def chunks(rows: QuerySet[Any], order: Order) -> Iterator[list[Any]]:
+    """All rows, window by window: nothing is held for long, and what changes meanwhile moves nothing."""
+    after = ""
+    while True:
+        found = window(rows, order, size=CHUNK, after=after)
+        yield found.items
+        if not found.next:
+            return
+        after = found.next
+
+
+def _beyond(order: Order, edge: list[Any], *, descending: bool) -> Q:
+    """Rows after `edge`: (a, b) > (x, y), written out. The bound on the first column alone is what an index can use."""
+    past, upto = ("lt", "lte") if descending else ("gt", "gte")
+    found, same = Q(), Q()
+    for name, value in zip(order.fields, edge, strict=True):
+        found |= same & Q(**{f"{name}__{past}": value})
+        same &= Q(**{name: value})
+    return Q(**{f"{order.fields[0]}__{upto}": edge[0]}) & found
+
+
+def _cursor(order: Order, row: Any) -> str:
+    values = [getattr(row, name) for name in order.fields]
+    if None in values:
+        raise ValueError(f"{order.fields} must not hold NULLs")  # nothing is after NULL, and the list would begin anew for ever
+    texts = [one.isoformat() if isinstance(one, date) else str(one) for one in values]
+    return base64.urlsafe_b64encode(json.dumps(texts, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def _position(rows: QuerySet[Any], order: Order, cursor: str) -> list[Any] | None:
+    if not cursor or len(cursor) > _LONGEST_CURSOR:
+        return None
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
+        if not isinstance(values, list) or len(values) != len(order.fields) or not all(isinstance(one, str) for one in values):
+            return None
+        found = [rows.model._meta.get_field(name).to_python(value) for name, value in zip(order.fields, values, strict=True)]
+    except (ValidationError, ValueError, binascii.Error, RecursionError, OverflowError):
+        return None
+    return found if all(map(_meant, found)) else None
+
+
+def _meant(value: Any) -> bool:
+    """Whether one of our own cursors could hold it."""
+    if isinstance(value, datetime):
+        return value.tzinfo is not None
+    return value is not None and str(value).isprintable()
+
+
+def safe_cell(value: Any) -> str:
+    """Text that no spreadsheet runs: what looks like a formula gets an apostrophe in front."""
+    text = "" if value is None else value.isoformat() if isinstance(value, date) else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def csv_lines(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
+    """With a byte order mark, without which spreadsheets read UTF-8 as something else."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    yield "\ufeff"
+    for row in itertools.chain([head], rows):
+        writer.writerow([safe_cell(cell) for cell in row])
+        if out.tell() > 32_768:
+            yield out.getvalue()
+            out.seek(0)
+            out.truncate()
+    yield out.getvalue()
+
+
+def csv_answer(name: str, head: Iterable[str], rows: Iterable[Iterable[Any]]) -> StreamingHttpResponse:
+    return StreamingHttpResponse(csv_lines(head, rows), content_type="text/csv; charset=utf-8",
+                                 headers={"Content-Disposition": f'attachment; filename="{name}.csv"'})

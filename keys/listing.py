@@ -1,0 +1,209 @@
+"""What a list of keys or aliases shows: its address line read, and turned into a query that an index answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+
+from django.db.models import Exists, OuterRef, Q
+from django.http import QueryDict
+
+from access.lists import Order, begins, few
+from base import ids
+from base.caller import Caller
+from crypto.specs import SPECS
+from instances.models import Instance
+from keys import words
+from keys.aliasing import PREFIX
+from keys.creation import ORIGINS
+from keys.filters import FILTERS
+from keys.list_models import KeyWord
+from keys.models import Alias, Key, KeyQuerySet, KeyTag
+from keys.states import State
+
+SHOWN_STATES = (State.ENABLED, State.DISABLED, State.PENDING_DELETION, State.PENDING_IMPORT, State.UNAVAILABLE)
+MOST_WORDS = 5
+IDLE_DAYS = (30, 90, 180, 365)
+ORDERS: dict[str, Order] = {
+    "newest": Order(("created_at", "id"), descending=True), "oldest": Order(("created_at", "id")),
+    "idle": Order(("idle_since", "id")), "used": Order(("idle_since", "id"), descending=True),
+}
+BY_NAME = Order(("name", "id"))
+# The tab of customer master keys, and the groups of the tab of default keys (reference `console-ux.md` 4.4).
+GROUPS: dict[str, Q] = {
+    "customer": Q(kind=Key.Kind.CUSTOMER, edition=Key.Edition.V3),
+    "default": Q(kind=Key.Kind.DEFAULT, edition=Key.Edition.V3),
+    "service": Q(kind=Key.Kind.SERVICE, edition=Key.Edition.V3),
+    "old": Q(edition=Key.Edition.V1, kind=Key.Kind.CUSTOMER),
+    "old-service": Q(edition=Key.Edition.V1, kind=Key.Kind.SERVICE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the address line asks for; empty text is no wish. group: of ``GROUPS``; tag: ``name`` or ``name:value``; idle: days
+    without a use."""
+
+    group: str = "customer"
+    q: str = ""
+    state: str = ""
+    instance: str = ""
+    spec: str = ""
+    origin: str = ""
+    tag: str = ""
+    creator: str = ""
+    idle: int = 0
+    sort: str = "newest"
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """What narrows the list, by its name in the address line."""
+        found = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("group", "sort")}
+        return {name: str(value) for name, value in found.items() if value}
+
+
+def asked(query: QueryDict | Mapping[str, str], group: str = "customer") -> Asked:
+    """Nonsense is no wish, because a bookmarked view must open."""
+
+    def one_of(name: str, known: object) -> str:
+        value = query.get(name, "")
+        return value if value in known else ""  # type: ignore[operator]
+
+    idle, sort = query.get("idle", ""), one_of("sort", ORDERS) or "newest"
+    return Asked(group, _clean(query.get("q", "")), one_of("state", [*map(str, SHOWN_STATES)]), _clean(query.get("instance", "")),
+                 one_of("spec", SPECS), one_of("origin", ORIGINS), _clean(query.get("tag", "")), _clean(query.get("creator", "")),
+                 int(idle) if idle.isascii() and idle.isdecimal() and len(idle) < 5 else 0, sort)
+
+
+def _clean(text: str) -> str:
+    return "".join(one for one in text[:300] if one.isprintable()).strip()
+
+
+def rows(caller: Caller, wish: Asked) -> KeyQuerySet:
+    """The keys that `wish` describes, unordered. Costs a few queries by itself, for conditions that lead where they are rare."""
+    conditions = [_tagged(wish.tag)] if wish.tag else []
+    conditions += [_named(caller.account, wish.q)] if wish.q else []
+    leading = [one for one in conditions if isinstance(one, set)]
+    found = _owned(caller.account, set.intersection(*leading)) if leading else Key.objects.of(caller.account)
+    found = found.living(caller.at).filter(GROUPS[wish.group], *(one for one in conditions if isinstance(one, Q)))
+    found = found.select_related("instance")
+    if wish.state:
+        found = found.filter(_state(caller, wish.state))
+    if wish.spec:
+        found = found.filter(spec=wish.spec)
+    if wish.origin:
+        found = found.filter(origin=wish.origin)
+    if wish.creator:
+        found = found.filter(creator=wish.creator)
+    if wish.instance:
+        found = found.filter(instance=wish.instance)
+    if wish.idle:
+        found = found.filter(idle_since__lte=(caller.at - timedelta(days=wish.idle)).date())
+    return found
+
+
+def _owned(account: str, keys: set[str]) -> KeyQuerySet:
+    """Those of `keys` that belong to the account. Compared here and not in the query: SQLite, which has no statistics, would walk
+    the account's keys rather than look up a thousand ids."""
+    owners = Key.objects.filter(pk__in=keys).order_by().values_list("pk", "account_id")
+    return Key.objects.filter(pk__in=[pk for pk, owner in owners if owner == account])
+
+
+def order(wish: Asked) -> Order:
+    """Whoever looks for idle keys gets the longest idle first, unless they asked for the other end: only then the index of the
+    condition is also that of the order."""
+    if wish.idle and wish.sort not in ("idle", "used"):
+        return ORDERS["idle"]
+    return ORDERS[wish.sort]
+
+
+def _state(caller: Caller, state: str) -> Q:
+    """As `keys.filters` tells what shows; only a state that two columns make is taken apart, so that an index can lead."""
+    if state == State.UNAVAILABLE:
+        homes = Instance.objects.filter(account_id=caller.account)
+        return Q(instance__in=[home.pk for home in homes if not home.serves(caller.at)])
+    shows = FILTERS["KeyState"]([state], caller.at)
+    if state != State.PENDING_IMPORT:
+        return shows & Q(state=state)
+    # Expired and not swept yet: rare, and for seconds. In the order of the dates, so that their own index is taken.
+    ended = Key.objects.filter(material_expires_at__lte=caller.at).order_by("material_expires_at", "id").values_list("pk")
+    return shows if list(ended[:1]) else shows & Q(state=state)
+
+
+def _tagged(text: str) -> Q | set[str]:
+    """The ids where they are few, else a test of each row. Asked of the tags alone: joined to the keys of the account, a planner
+    without statistics begins at those. Whose key it is, `_owned` asks."""
+    name, _, value = text.partition(":")
+    tags = KeyTag.objects.filter(tag_key=name, **({"tag_value": value} if value else {}))
+    if value and not tags.exists():
+        tags = KeyTag.objects.filter(tag_key=text)  # a name may hold a colon itself
+    found = few(tags.values_list("key_id", flat=True))
+    return found if found is not None else Q(Exists(tags.filter(key=OuterRef("pk"))))
+
+
+def plain(text: str) -> str:
+    """The id or name inside an ARN or a prefixed alias; other text as it is."""
+    parts = ids.split_arn(text)
+    return (parts[2] if parts else text).removeprefix("key/").removeprefix(PREFIX)
+
+
+def _named(account: str, text: str) -> Q | set[str]:
+    """The same for keys whose id or alias begins with `text`, or whose names and description hold words that begin with each of
+    its words."""
+    text, parts = plain(text), words.split(plain(text))[:MOST_WORDS]
+    conditions: list[tuple[set[str] | None, Callable[[], Q]]] = [
+        (few(Key.objects.filter(begins("pk", text)).values_list("pk", flat=True)), lambda: begins("pk", text))]
+    aliases = Alias.objects.filter(begins("name", PREFIX + text))
+    conditions.append((few(aliases.filter(account_id=account).values_list("key_id", flat=True)),
+                       lambda: Q(Exists(aliases.filter(key=OuterRef("pk"))))))
+    if parts:
+        conditions.append(_holding(account, parts))
+    if all(found is not None for found, _ in conditions):
+        return set().union(*(found for found, _ in conditions if found))
+    every = Q(pk__in=[])
+    for found, test in conditions:
+        every |= Q(pk__in=found) if found is not None else test()
+    return every
+
+
+def _holding(account: str, parts: list[str]) -> tuple[set[str] | None, Callable[[], Q]]:
+    """The rarest word leads; the others are looked up in what it found."""
+    longest_first = sorted(set(parts), key=len, reverse=True)
+    # Tested row by row it is the key that leads, and the account would only mislead a planner without statistics.
+    tests = [KeyWord.objects.filter(begins("word", part)) for part in longest_first]
+    holders = [test.filter(account=account) for test in tests]
+    for holder in holders:
+        found = few(holder.values_list("key_id", flat=True))
+        if found is not None:
+            for other in tests:
+                if found:
+                    found &= set(other.filter(key__in=found).values_list("key_id", flat=True))
+            return found, Q
+
+    def each() -> Q:
+        every = Q()
+        for test in tests:
+            every &= Q(Exists(test.filter(key=OuterRef("pk"))))
+        return every
+
+    return None, each
+
+
+def alias_rows(caller: Caller, text: str) -> Q:
+    """Aliases of living keys: name or key id begins with `text`, or the name holds its words. An empty text narrows nothing."""
+    text = plain(text)
+    if not text:
+        return Q()
+    mine = Alias.objects.filter(account_id=caller.account)
+    named = few(mine.filter(begins("name", PREFIX + text)).values_list("pk", flat=True))
+    every = begins("name", PREFIX + text) if named is None else Q(pk__in=named)
+    ids = few(Key.objects.filter(begins("pk", text)).values_list("pk", flat=True))
+    every |= begins("key__pk", text) if ids is None else Q(key__in=ids)
+    if parts := words.split(text)[:MOST_WORDS]:
+        keys, _ = _holding(caller.account, parts)
+        held = Q()
+        for part in parts:
+            held &= Q(name__icontains=part)
+        every |= held if keys is None else held & Q(key__in=keys)
+    return every
