@@ -18,6 +18,7 @@ from access.rules import why_not_permitted
 from audit import recording
 from base.caller import Caller
 from base.refusal import Refused
+from crypto.hsm.troubles import Trouble
 from instances import hsm_opening, hsm_operations, lookup
 from instances.hsm_models import ClusterState, HsmCluster, HsmMember, HsmObject, MemberState, ObjectState
 from instances.models import Instance
@@ -63,6 +64,10 @@ class Shown:
     @property
     def failing(self) -> list[MemberShown]:
         return [member for member in self.members if member.trouble]
+
+    @property
+    def pin_refused(self) -> bool:
+        return any(member.row.trouble in (Trouble.PIN, Trouble.LOCKED) for member in self.members)
 
     @property
     def failing_since(self) -> datetime | None:

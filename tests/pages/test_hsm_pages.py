@@ -116,3 +116,13 @@ def test_the_page_for_a_new_key_asks_where_a_hardware_key_is_kept(alices, alice,
     refused = alices.post("/keys/new/", {"instance": home.pk, "kind": "mac"})
     assert "Hardware instances do not have this key spec" in words(refused)
     assert alices.post("/keys/new/", {**sent, "instance": instance.pk}).status_code == 303
+
+
+def test_a_refused_pin_is_tried_again_by_a_button(alices, cluster, words):
+    from instances.hsm_models import HsmMember
+
+    assert "try the PIN again" not in words(alices.get(page_of(cluster)))
+    HsmMember.objects.filter(cluster=cluster, label="kms-hsm-b").update(state="away", trouble="pin_incorrect")
+    assert "try the PIN again" in words(alices.get(page_of(cluster)))
+    assert alices.post(reverse("hsm:check", args=[cluster.pk]), {"pin": "1"}).status_code == 303
+    assert "all answer" in words(alices.get(page_of(cluster)))
