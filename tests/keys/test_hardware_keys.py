@@ -198,7 +198,7 @@ def test_imported_material_enters_the_tokens_and_comes_back(alice, cluster, home
 def test_before_it_is_connected_it_takes_none_and_the_api_cannot_connect_it(alice, softhsm):
     waiting = make.hardware_instance(alice, None)
     assert outcome(lambda: keys.create_key(alice(), instance=waiting, spec="EC_P256")) == "Forbidden.DKMSInstanceStateInvalid"
-    assert outcome(lambda: instances.enable_instance(alice(), waiting)) == "UnsupportedOperation"
+    assert outcome(lambda: instances.enable_instance(alice(), waiting)) == "Rejected.UnsupportedOperation"
 
 
 def test_a_cluster_serves_one_instance(alice, cluster, home):

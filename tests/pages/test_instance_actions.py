@@ -79,7 +79,7 @@ def test_enabling_keeps_the_networks(alices, alice):
 
 def test_a_hardware_instance_is_not_enabled_here(alices, alice, words):
     made = make.instance(alice, type="hardware", enabled=False)
-    assert "A hardware instance is enabled with its HSM cluster" in words(alices.get(url("enable", made)))
+    assert "A hardware instance needs an HSM cluster" in words(alices.get(url("enable", made)))
     assert post(alices, "enable", made).status_code == 409
     assert made.name in words(alices.get("/instances/?tab=hardware"))
     assert made.name not in words(alices.get("/instances/"))
