@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from allauth.usersessions.models import UserSession
+from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
 from django.db import transaction
 
@@ -13,6 +14,8 @@ from audit import recording
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 
+SEEN_EVERY_SECONDS = 300
+
 
 def living(user: User, *, real_now: datetime) -> list[UserSession]:
     """Newest first. real_now: sessions never follow the shifted clock."""
@@ -20,6 +23,14 @@ def living(user: User, *, real_now: datetime) -> list[UserSession]:
     alive = set(Session.objects.filter(session_key__in=[row.session_key for row in rows], expire_date__gt=real_now)
                 .values_list("session_key", flat=True))
     return [row for row in rows if row.session_key in alive]
+
+
+def seen(session: SessionBase, *, real_now: datetime) -> None:
+    """Notes that the session is used, at most every five minutes: a write for each page would be most of its cost."""
+    now = int(real_now.timestamp())
+    if now - session.get("seen_at", 0) >= SEEN_EVERY_SECONDS:
+        session["seen_at"] = now
+        UserSession.objects.filter(session_key=session.session_key).update(last_seen_at=real_now)
 
 
 def drop(user: User, *, but: str = "") -> int:

@@ -15,6 +15,7 @@ from django.shortcuts import redirect, resolve_url
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 
+from access import sessions
 from access.pages import refused_page
 from base import clock, ids
 from base.refusal import Refused
@@ -43,6 +44,7 @@ def caller(get_response: Answer) -> Answer:
             if user.language in dict(settings.LANGUAGES):
                 translation.activate(user.language)
                 request.LANGUAGE_CODE = user.language
+            sessions.seen(request.session, real_now=clock.real_now())
         with timezone.override(_zone(request)):
             response = get_response(request)
         patch_vary_headers(response, ["HX-Request"])

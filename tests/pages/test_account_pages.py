@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from allauth.usersessions.models import UserSession
 from django.test import Client
 
 from audit.models import Event
@@ -47,6 +50,20 @@ def test_another_session_is_seen_and_ended(alice, words):
     assert here.get("/keys/").status_code == 200
     assert Event.objects.filter(action="EndConsoleSession", outcome="ok").count() == 1
     assert "The session has ended already" in words(here.post("/account/sessions/", {"number": other.pk}))
+
+
+def test_when_a_session_was_last_used_is_noted_every_five_minutes(alice):
+    client = signed_in(alice)
+    client.get("/keys/")
+    row = UserSession.objects.get()
+    UserSession.objects.update(last_seen_at=row.last_seen_at - timedelta(hours=1))
+    client.get("/keys/")
+    assert UserSession.objects.get().last_seen_at < row.last_seen_at
+    session = client.session
+    session["seen_at"] -= 301
+    session.save()
+    client.get("/keys/")
+    assert UserSession.objects.get().last_seen_at >= row.last_seen_at
 
 
 def test_all_others_end_at_once_and_none_of_somebody_else(alice, bob):
