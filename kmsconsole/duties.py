@@ -14,8 +14,7 @@ PASSWORD, FACTOR = "account_change_password", "mfa_index"
 _ALWAYS = frozenset({"account_logout", "access:language", "access:theme", "account_inactive"})
 _PASSWORD = _ALWAYS | {PASSWORD}
 _FACTOR = _ALWAYS | {PASSWORD, FACTOR, "mfa_activate_totp", "mfa_add_webauthn", "mfa_view_recovery_codes",
-                     "mfa_generate_recovery_codes", "account_reauthenticate", "mfa_reauthenticate", "mfa_reauthenticate_webauthn",
-                     "openid_connect_callback"}
+                     "mfa_generate_recovery_codes", "account_reauthenticate", "mfa_reauthenticate", "mfa_reauthenticate_webauthn"}
 
 
 def lacks_factor(user: Any) -> bool:

@@ -31,6 +31,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "mark-expired-instances": {"task": "instances.tasks.mark_expired_instances", "schedule": 30.0, "options": _DROP},
     # Keeps the table of used nonces as small as the clock window of signatures.
     "forget-nonces": {"task": "access.tasks.forget_nonces", "schedule": 60.0, "options": _DROP},
+    # Nobody can use them any more; this only keeps the table small.
+    "forget-sessions": {"task": "access.tasks.forget_sessions", "schedule": 60.0, "options": _DROP},
     # /readyz calls the product not ready when this has not come for three minutes.
     "heartbeat": {"task": "kmsconsole.tasks.heartbeat", "schedule": 20.0, "options": _DROP},
 }
@@ -44,4 +46,5 @@ SWEEPS: dict[str, Callable[[datetime], int]] = {
     "forget-import-tokens": key_sweeps.forget_import_tokens,
     "gather-uses": usage_sweep.gather_uses,
     "forget-nonces": lambda now: access_sweeps.forget_nonces(clock.real_now()),
+    "forget-sessions": lambda now: access_sweeps.forget_sessions(clock.real_now()),
 }

@@ -6,9 +6,12 @@ from datetime import timedelta
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.test import Client
 
+from access import sweeps
 from audit.models import Event
+from base import clock
 from kmsconsole.browsers import told
 from tests.make import PASSWORD
 from tests.pages.conftest import log_in
@@ -94,4 +97,14 @@ def test_browsers_have_short_names(agent, words):
 def test_nobody_needs_a_permission_for_their_own_account(bob):
     client = log_in(bob)
     for address in ("/account/", "/account/security/", "/account/sessions/", "/account/access-keys/", "/help/"):
-        assert client.get(address).status_code == 200
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert len(answer.content) < 100_000
+
+
+def test_sessions_that_are_over_are_forgotten(alice):
+    here, there = signed_in(alice), signed_in(alice)
+    Session.objects.filter(session_key=there.session.session_key).update(expire_date=clock.real_now())
+    assert sweeps.forget_sessions(clock.real_now()) == 1
+    assert [row.session_key for row in UserSession.objects.all()] == [here.session.session_key]
+    assert here.get("/keys/").status_code == 200
