@@ -1,40 +1,17 @@
-from typing import Any
-
-from allauth.account.admin import EmailAddress
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import Group
-from django.http import HttpRequest
 
 from access.models import AccessKey, Account, RootKeyCheck, User, UserPolicy
 from audit.admin import ReadOnly
 
-# Roles are presets of `access.rules`; Django's groups would be a second, unread answer.
-admin.site.unregister(Group)
-# People log in by name; nothing sends mail to these addresses.
-admin.site.unregister(EmailAddress)
-
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
-    """People can be switched off and given another role. They are made by `manage.py create_user`, and never deleted:
-    AccessKeys and the audit trail name them."""
+class PersonAdmin(ReadOnly):
+    """People are made and changed at /access/, where nobody can lock the last administrator out."""
 
-    list_display = ("username", "account", "role", "is_active", "is_superuser")
-    list_filter = ("role", "is_active")
-    fieldsets = (
-        (None, {"fields": ("username", "password", "account", "role", "is_active", "is_staff", "is_superuser")}),
-        ("Preferences", {"fields": ("language", "theme")}),
-        ("Dates", {"fields": ("last_login", "date_joined")}),
-    )
-    readonly_fields = ("account", "last_login", "date_joined")
-    filter_horizontal = ()
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    list_display = ("username", "account", "role", "is_active", "is_superuser", "last_login")
+    list_filter = ("role", "is_active", "is_superuser")
+    search_fields = ("username",)
+    hidden = ("groups", "user_permissions", "first_name", "last_name", "email")
 
 
 @admin.register(Account)
@@ -44,13 +21,11 @@ class AccountAdmin(ReadOnly):
 
 @admin.register(AccessKey)
 class AccessKeyAdmin(ReadOnly):
-    list_display = ("id", "user", "status", "created_at")
+    list_display = ("id", "user", "status", "created_at", "last_used_at")
 
 
 @admin.register(UserPolicy)
 class UserPolicyAdmin(ReadOnly):
-    """Only `manage.py attach_policy` writes them, because it checks them."""
-
     list_display = ("user", "name")
 
 

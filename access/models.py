@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
 from base.caller import Caller
+from base.refusal import Refusal, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +45,9 @@ class User(AbstractUser):
     role = models.CharField(max_length=32, choices=Role.choices, default=Role.AUDITOR)
     language = models.CharField(max_length=10, blank=True)
     theme = models.CharField(max_length=5, blank=True, help_text="light, dark, or empty to follow the system")
+    time_zone = models.CharField(max_length=64, blank=True, help_text="empty: the browser's")
+    must_change_password = models.BooleanField(default=False, help_text="the password was given by somebody else")
+    revision = models.PositiveIntegerField(default=0)
 
     def caller(self, door: str, at: datetime, *, request_id: str, address: str = "", access_key_id: str = "",
                documents: Iterable[tuple[str, str]] | None = None) -> Caller:
@@ -55,6 +59,19 @@ class User(AbstractUser):
         return Caller(self.account_id or "", principal, door, at, (self.role,), request_id,
                       access_key_id, address, tuple(documents), settings.KMS_REGION)
 
+    @property
+    def audit_name(self) -> str:
+        return self.username
+
+    def move(self, **changes: Any) -> None:
+        """Compare-and-set: writes `changes` if nobody wrote since this row was read. Raises Refused."""
+        rows = User.objects.filter(pk=self.pk, revision=self.revision).update(revision=self.revision + 1, **changes)
+        if not rows:
+            raise Refused(Refusal("Rejected.StateModifiedFailed", {"id": self.username}, reason="changed_meanwhile", who="user"))
+        self.revision += 1
+        for name, value in changes.items():
+            setattr(self, name, value)
+
 
 class UserPolicy(models.Model):
     """A RAM-style permission document of a user, beside the preset of the role. `access.policies` reads it."""
@@ -65,6 +82,7 @@ class UserPolicy(models.Model):
 
     class Meta:
         ordering = ["name"]
+        verbose_name_plural = "user policies"
         constraints = [models.UniqueConstraint(fields=["user", "name"], name="user_policy_once")]
 
     def __str__(self) -> str:
@@ -98,6 +116,7 @@ class AccessKey(models.Model):
     sealed_secret = models.BinaryField()
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.ACTIVE)
     created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True, help_text="to within a quarter of an hour")
 
     def __str__(self) -> str:
         return self.id

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from access import policies
+from access import people_gate, people_rules, policies
 from access.models import AccessKey, Account, Role, UsedNonce, User, UserPolicy
 from access.root import purpose_key
 from access.rules import why_not_permitted
@@ -31,6 +31,7 @@ class OpenAccessKey:
     user: User
     active: bool
     secret: str = field(repr=False)
+    last_used_at: datetime | None = None
 
 
 def _permit(caller: Caller, action: str) -> None:
@@ -48,17 +49,24 @@ def create_account(caller: Caller, *, name: str, uid: str = "") -> Account:
 
 
 @recording.operation("CreateUser")
-def create_user(caller: Caller, account: Account, *, name: str, password: str, role: str = Role.AUDITOR,
-                is_superuser: bool = False) -> User:
-    """A person of `account`, or a service, which cannot log in. The password is hashed at once and stands nowhere else. Raises
-    IntegrityError on a taken name."""
-    _permit(caller, "CreateUser")
-    with transaction.atomic():
-        user = User(username=name, account=account, role=role, is_staff=is_superuser, is_superuser=is_superuser,
-                    date_joined=caller.at)
-        user.set_password(password if role != Role.SERVICE else None)
-        user.save(force_insert=True)
-        recording.record(caller, "CreateUser", ("user", name), role=role)
+def create_user(caller: Caller, account: Account, *, name: str, password: str | None, role: str = Role.AUDITOR,
+                is_superuser: bool = False, must_change: bool = False, identity: str = "") -> User:
+    """A person of `account`, or a service, which cannot sign in. The password is hashed at once and stands nowhere else; None
+    lets nobody sign in with one.
+    must_change: it was not the person's own choice. identity: what an identity provider calls the person."""
+    elsewhere = people_rules.is_foreign(caller, account.pk)
+    foreign = (Refusal("Forbidden.NoPermission", {"action": "CreateUser"}),) if elsewhere else ()
+    if refusals := (*why_not_permitted(caller, "CreateUser"), *foreign, *people_rules.why_not_name(name)):
+        raise Refused(*refusals)
+    user = User(username=name, account=account, role=role, is_staff=is_superuser, is_superuser=is_superuser,
+                date_joined=caller.at, must_change_password=must_change)
+    user.set_password(password if role != Role.SERVICE else None)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+            recording.record(caller, "CreateUser", ("user", name), role=role, **({"identity": identity} if identity else {}))
+    except IntegrityError:
+        raise Refused(Refusal("EntityAlreadyExists.User", {"user": name}, who="user")) from None
     return user
 
 
@@ -66,12 +74,15 @@ def create_user(caller: Caller, account: Account, *, name: str, password: str, r
 def attach_policy(caller: Caller, user: User, *, name: str, document: str) -> UserPolicy:
     """Gives the user a permission document beside the role's, or replaces the one of this name. It counts from the user's
     next request on."""
-    _permit(caller, "AttachPolicyToUser")
     named = () if _POLICY_NAME.fullmatch(name) else (
         Refusal("InvalidParameter", {"name": "PolicyName"}, reason="user_policy_name", who="user"),)
-    if refusals := (*named, *policies.why_not(document, policies.USER)):
+    if refusals := (*people_gate.reasons("AttachPolicyToUser", caller, user), *named,
+                    *policies.why_not(document, policies.USER)):
         raise Refused(*refusals)
     with transaction.atomic():
+        people_gate.hold(user.account_id)
+        others = [one for one in people_gate.policies_of(user) if one[0] != name]
+        people_gate.permit("AttachPolicyToUser", caller, user, documents=[*others, (name, document)])
         policy, new = UserPolicy.objects.update_or_create(user=user, name=name, defaults={"document": document})
         recording.record(caller, "AttachPolicyToUser", ("user", user.username), policy=name, replaced=not new)
     return policy
@@ -79,8 +90,11 @@ def attach_policy(caller: Caller, user: User, *, name: str, document: str) -> Us
 
 @recording.operation("DetachPolicyFromUser")
 def detach_policy(caller: Caller, user: User, *, name: str) -> None:
-    _permit(caller, "DetachPolicyFromUser")
+    people_gate.permit("DetachPolicyFromUser", caller, user)
     with transaction.atomic():
+        people_gate.hold(user.account_id)
+        rest = [one for one in people_gate.policies_of(user) if one[0] != name]
+        people_gate.permit("DetachPolicyFromUser", caller, user, documents=rest)
         gone, _ = UserPolicy.objects.filter(user=user, name=name).delete()
         if not gone:
             raise Refused(Refusal("Forbidden.ResourceNotFound", {"policy": name[:128], "user": user.username},
@@ -100,7 +114,7 @@ def active_callers(account: str, *, at: datetime) -> Iterator[Caller]:
 @recording.operation("CreateAccessKey")
 def create_access_key(caller: Caller, user: User) -> tuple[str, str]:
     """(AccessKeyId, AccessKeySecret). The secret is shown this once; the database holds it sealed."""
-    _permit(caller, "CreateAccessKey")
+    people_gate.permit("CreateAccessKey", caller, user)
     key_id, secret = ids.access_key_id(), ids.access_key_secret()
     sealed = purpose_key(PURPOSE).seal(secret.encode(), _identity(user, key_id))
     with transaction.atomic():
@@ -119,7 +133,8 @@ def open_access_key(access_key_id: str) -> OpenAccessKey | None:
     if key is None:
         return None
     secret = purpose_key(PURPOSE).open(bytes(key.sealed_secret), _identity(key.user, key.pk)).decode()
-    return OpenAccessKey(key.pk, key.user, key.status == AccessKey.Status.ACTIVE and key.user.is_active, secret)
+    return OpenAccessKey(key.pk, key.user, key.status == AccessKey.Status.ACTIVE and key.user.is_active, secret,
+                         key.last_used_at)
 
 
 def claim_nonce(access_key_id: str, nonce: str, *, keep_until: datetime) -> bool:

@@ -26,9 +26,11 @@ PRESETS: dict[str, tuple[Statement, ...]] = {
         "key-user", "Describe*", "List*", "GetKms*", "GetDefault*", "GetKeyPolicy", "GetPublicKey",
         "Encrypt", "Decrypt", "GenerateDataKey*", "ReEncrypt*", "Asymmetric*", "GenerateMac", "VerifyMac",
         "ExportDataKey", "GenerateAndExportDataKey"),
-    "auditor": _preset("auditor", "Describe*", "List*", "GetKms*", "GetDefault*", "GetKeyPolicy"),
     # A service has implicit access to its own key and the default CMK; `keys.rules` keeps it there.
     "service": _preset("service", "CreateServiceKey", "DescribeKey", "Encrypt", "Decrypt", "GenerateDataKey*", "ReEncrypt*"),
+    # Who may do what is part of what an auditor looks at; a key user has no need to know.
+    "auditor": _preset("auditor", "Describe*", "List*", "GetKms*", "GetDefault*", "GetKeyPolicy", "GetUsers", "GetUser",
+                       "GetInstallation"),
     "system": _preset("system", "*"),
 }
 # What a call is about that names no resource of its own (12.2); any other is about the account as a whole.

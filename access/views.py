@@ -20,8 +20,17 @@ def _keep(request: HttpRequest, field: str, cookie: str, value: str) -> HttpResp
     if request.user.is_authenticated:
         setattr(request.user, field, value)
         request.user.save(update_fields=[field])
-    response.set_cookie(cookie, value, max_age=YEAR, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE, httponly=True)
+    return _cookie(response, cookie, value)
+
+
+def _cookie(response: HttpResponse, name: str, value: str) -> HttpResponse:
+    response.set_cookie(name, value, max_age=YEAR, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE, httponly=True)
     return response
+
+
+def keep_cookies(response: HttpResponse, *, language: str, theme: str) -> HttpResponse:
+    """The login page speaks like the account that was used last."""
+    return _cookie(_cookie(response, settings.LANGUAGE_COOKIE_NAME, language), "theme", theme)
 
 
 @require_POST

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import datetime
 
+from access.access_keys import note_use
 from access.operations import OpenAccessKey, claim_nonce, open_access_key
 from api.request import Request
 from api.signatures import schemes, window
@@ -45,6 +46,7 @@ def authenticate(request: Request, claim: Claim, claimed: Caller, key: OpenAcces
     if refusal := schemes.why_not(key.secret, request, claim, now):
         raise Refused(refusal)
     _use_nonce(claim, key.id, now)
+    note_use(key.id, key.last_used_at, claimed.at)
     return key.user.caller("api", claimed.at, request_id=claimed.request_id, address=request.address,
                            access_key_id=key.id)
 

@@ -54,6 +54,11 @@ ERRORS: dict[str, tuple[int, str]] = {
     "Forbidden.ResourceNotFound": (404, "Resource not found."),
     "Forbidden.NoPermission": (403, "This operation is forbidden by permission system."),
     "Forbidden.AccessKey": (403, "This AccessKey is not enabled."),
+    # people, for the console; RAM's codes
+    "EntityNotExist.User": (404, "The user does not exist."),
+    "EntityNotExist.User.AccessKey": (404, "The AccessKey does not exist."),
+    "EntityAlreadyExists.User": (409, "The user already exists."),
+    "Rejected.UserConflict": (409, "The request was rejected because of the state of the user."),  # ours
     "Forbidden.DKMSInstanceNotFound": (403, "The specified KMS instance is not found."),
     "Forbidden.DKMSInstanceStateInvalid": (403, "The state of the specified KMS instance does not allow this operation."),
     "Forbidden.NoBackup": (403, "this kms instance no backup, forbidden delete."),

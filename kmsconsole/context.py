@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.translation import get_language, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from access import lists
 from access.models import Role
@@ -24,6 +25,11 @@ ROLES: dict[str, Any] = {
     Role.KEY_USER: pgettext_lazy("role", "Key user"),
     Role.AUDITOR: pgettext_lazy("role", "Auditor"),
 }
+ROLE_WORDS: dict[str, Any] = {
+    Role.ADMINISTRATOR: _("Everything in the account: keys, instances, people. Every account keeps at least one."),
+    Role.KEY_USER: _("Uses keys: encrypts, decrypts, signs and verifies. Changes nothing."),
+    Role.AUDITOR: _("Looks at everything, uses and changes nothing."),
+}
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -36,6 +42,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "test_mode": settings.KMS_TEST_MODE,
         "clock_shift": _shift(settings.KMS_CLOCK_OFFSET),
         "now": clock.now(),
+        "real_now": clock.real_now(),
+        "oidc_name": settings.KMS_OIDC.name if settings.KMS_OIDC else "",
     }
     caller = getattr(request, "caller", None)
     # htmx asks for fragments, and for the whole page when the reader goes back.

@@ -6,16 +6,40 @@ import contextlib
 import os
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+ENVIRONMENT, FILE, DEFAULT = "environment", "file", "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A variable that was asked for. value: what counts, or None for a secret; source: where it stands."""
+
+    name: str
+    value: str | None
+    source: str
+
+
+# By name, in the order of the first asking: /settings/ shows it, so it cannot forget one.
+READ: dict[str, Read] = {}
+
+
+def note(name: str, value: object, *, secret: bool = False) -> None:
+    """For variables that are read elsewhere too."""
+    source = FILE if os.environ.get(f"{name}_FILE") and secret else ENVIRONMENT if os.environ.get(name) else DEFAULT
+    READ[name] = Read(name, None if secret else str(value), source)
+
 
 def text(name: str, default: str = "") -> str:
     """A set but empty variable means the default, as in files that list every variable."""
-    return os.environ.get(name, "") or default
+    value = os.environ.get(name, "") or default
+    note(name, value)
+    return value
 
 
 def choice(name: str, default: str, choices: Sequence[str]) -> str:
@@ -39,6 +63,7 @@ def database_url(name: str, default: str) -> dict[str, Any]:
 def number(name: str, default: int, *, lowest: int = 1, highest: int = 65535) -> int:
     """A whole number within bounds. Raises ImproperlyConfigured, which stops the start."""
     value = os.environ.get(name, "")
+    note(name, value or default)
     if not value:
         return default
     if not value.isdecimal() or not lowest <= int(value) <= highest:
@@ -48,6 +73,7 @@ def number(name: str, default: int, *, lowest: int = 1, highest: int = 65535) ->
 
 def flag(name: str, *, default: bool = False) -> bool:
     value = os.environ.get(name, "").lower()
+    note(name, value or int(default))
     if value in ("", "1", "true", "yes", "0", "false", "no"):
         return default if not value else value in ("1", "true", "yes")
     raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}")
@@ -56,6 +82,7 @@ def flag(name: str, *, default: bool = False) -> bool:
 def secret(name: str) -> str:
     """NAME, or the stripped content of the file NAME_FILE; empty where neither is set."""
     path = os.environ.get(f"{name}_FILE", "")
+    note(name, "", secret=True)
     if not path:
         return os.environ.get(name, "")
     try:

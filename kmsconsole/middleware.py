@@ -11,13 +11,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import resolve_url
+from django.shortcuts import redirect, resolve_url
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 
+from access import sessions
 from access.pages import refused_page
 from base import clock, ids
 from base.refusal import Refused
+from kmsconsole import duties
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -42,6 +44,7 @@ def caller(get_response: Answer) -> Answer:
             if user.language in dict(settings.LANGUAGES):
                 translation.activate(user.language)
                 request.LANGUAGE_CODE = user.language
+            sessions.seen(request.session, real_now=clock.real_now())
         with timezone.override(_zone(request)):
             response = get_response(request)
         patch_vary_headers(response, ["HX-Request"])
@@ -50,7 +53,9 @@ def caller(get_response: Answer) -> Answer:
         return response
 
     def process_view(request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        if request.user.is_authenticated or not getattr(view, "login_required", True):
+        if request.user.is_authenticated:
+            return _to(request, duties.first(request))
+        if not getattr(view, "login_required", True):
             return None
         login = resolve_url(settings.LOGIN_URL)
         if request.htmx:  # type: ignore[attr-defined]
@@ -68,9 +73,16 @@ def caller(get_response: Answer) -> Answer:
     return answer
 
 
+def _to(request: HttpRequest, name: str) -> HttpResponse | None:
+    if not name:
+        return None
+    url = resolve_url(name)
+    return HttpResponse(status=204, headers={"HX-Redirect": url}) if request.htmx else redirect(url)  # type: ignore[attr-defined]
+
+
 def _zone(request: HttpRequest) -> ZoneInfo:
-    """The reader's zone, which the browser tells by cookie; the installation's where it does not."""
-    name = request.COOKIES.get("zone", "")
+    """The reader's choice, else the zone the browser tells by cookie, else the installation's."""
+    name = getattr(request.user, "time_zone", "") or request.COOKIES.get("zone", "")
     try:
         return ZoneInfo(name if 0 < len(name) < 64 else settings.TIME_ZONE)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -52,6 +52,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "clear-hsm-objects": {"task": "instances.tasks.clear_hsm_objects", "schedule": 30.0, "options": _DROP},
     # Keeps the table of used nonces as small as the clock window of signatures.
     "forget-nonces": {"task": "access.tasks.forget_nonces", "schedule": 60.0, "options": _DROP},
+    # Nobody can use them any more; this only keeps the table small.
+    "forget-sessions": {"task": "access.tasks.forget_sessions", "schedule": 60.0, "options": _DROP},
     # /readyz calls the product not ready when this has not come for three minutes.
     "heartbeat": {"task": "kmsconsole.tasks.heartbeat", "schedule": 20.0, "options": _DROP},
 }
@@ -74,4 +76,5 @@ SWEEPS: dict[str, Callable[[datetime], int]] = {
     "check-hsm-members": hsm_sweeps.check_members,
     "clear-hsm-objects": hsm_sweeps.clear_objects,
     "forget-nonces": lambda now: access_sweeps.forget_nonces(clock.real_now()),
+    "forget-sessions": lambda now: access_sweeps.forget_sessions(clock.real_now()),
 }

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from api import rates
 from audit import mails, webhooks
 from base import clock
-from kmsconsole import environment
+from kmsconsole import environment, sign_in
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = environment.private_directory(Path(environment.text("KMS_DATA_DIR") or BASE_DIR / "data").absolute())
@@ -29,6 +29,14 @@ try:
     KMS_RATE_LIMITS = rates.parse(environment.text("KMS_RATE_LIMITS"))
 except (clock.ClockOffsetError, ZoneInfoNotFoundError, ValueError) as error:
     raise ImproperlyConfigured(str(error)) from None
+environment.note("KMS_TEST_MODE", int(KMS_TEST_MODE))
+environment.note("KMS_CLOCK_OFFSET", KMS_CLOCK_OFFSET or "")
+# --- who signs in, beside the password (kmsconsole/duties.py, kmsconsole/oidc.py)
+KMS_REQUIRE_MFA = sign_in.roles(environment.text("KMS_REQUIRE_MFA"))
+KMS_OIDC = sign_in.oidc(issuer=environment.text("KMS_OIDC_ISSUER"), client_id=environment.text("KMS_OIDC_CLIENT_ID"),
+                        client_secret=environment.secret("KMS_OIDC_CLIENT_SECRET"),
+                        name=environment.text("KMS_OIDC_NAME", "OpenID Connect"),
+                        role=environment.text("KMS_OIDC_SIGNUP_ROLE"), account=environment.text("KMS_OIDC_ACCOUNT"))
 # The root key: from the environment or a file in production, else a 0600 file that the first start makes.
 KMS_ROOT_KEY = environment.secret("KMS_ROOT_KEY")
 KMS_ROOT_KEY_PATH = DATA_DIR / "root.key"
@@ -66,7 +74,6 @@ INSTALLED_APPS = [
     "instances",
     "keys",
     "backups",
-    "kmsconsole",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -75,10 +82,15 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "csp",
     "django_htmx",
     "lucide",
     "template_partials",
+    "kmsconsole",  # last: its admin makes what the others registered read-only
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -142,6 +154,19 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/15m/key"}
 ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_FORMS = {"change_password": "kmsconsole.login.ChangePassword"}
+MFA_ADAPTER = "kmsconsole.second_factor.Adapter"
+MFA_FORMS = {name: f"kmsconsole.second_factor.{form}" for name, form in {
+    "activate_totp": "ActivateTOTP", "add_webauthn": "AddForm", "login_webauthn": "LoginForm",
+    "authenticate_webauthn": "AuthenticateForm", "reauthenticate_webauthn": "AgainForm"}.items()}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_RECOVERY_CODE_COUNT = 10
+MFA_TOTP_ISSUER = "KMS Console"
+SOCIALACCOUNT_ADAPTER = "kmsconsole.oidc.Adapter"
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True}}
+SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
@@ -171,7 +196,9 @@ SECURE_REFERRER_POLICY = "same-origin"
 # No nonce at all: then nobody can add an inline script by habit.
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": {
     "default-src": [NONE], "script-src": [SELF], "style-src": [SELF], "img-src": [SELF, "data:"], "font-src": [SELF],
-    "connect-src": [SELF], "frame-ancestors": [NONE], "base-uri": [NONE], "form-action": [SELF],
+    "connect-src": [SELF], "frame-ancestors": [NONE], "base-uri": [NONE],
+    # A browser asks this also where our form is answered by a redirect to the identity provider.
+    "form-action": [SELF, *([KMS_OIDC.origin] if KMS_OIDC else [])],
 }}
 
 # --- the clock --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Every address of the console. Login closes all of them but the first group."""
+"""Every address of the console. Login closes all of them, unless a view says otherwise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from kmsconsole import health, login
-from kmsconsole.pages import errors, hsm, instance_actions, instances, overview
+from kmsconsole.pages import errors, help_page, hsm, installation, instance_actions, instances, overview, roles
 
 handler500 = errors.broken
 
@@ -38,22 +38,22 @@ hsm_urls = ([
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("login/", account.login, name="account_login"),
-    path("login/inactive/", account.account_inactive, name="account_inactive"),
-    path("login/none/", errors.absent, name="account_signup"),
-    path("login/none/reset/", errors.absent, name="account_reset_password"),
-    path("login/none/set/", errors.absent, name="account_set_password"),
     path("preferences/", include("access.urls")),
+    path("", include("kmsconsole.account_urls")),
 
-    path("logout/", account.logout, name="account_logout"),
-    path("password/", account.password_change, name="account_change_password"),
     path("", overview.overview, name="overview"),
     path("instances/", include(instance_urls)),
     path("hsm/", include(hsm_urls)),
     path("keys/", include("keys.urls")),
     path("aliases/", include("keys.alias_urls")),
     path("backups/", include("backups.urls")),
-    # The admin's own login form has no limit on tries.
+    path("access/roles/", roles.roles, name="roles"),
+    path("access/", include("access.people_urls")),
+    path("settings/", installation.installation, name="installation"),
+    path("help/", help_page.help_page, name="help"),
+    # The admin's own forms for these have no limit on tries, and write no event.
     path("admin/login/", login.to_login),
+    path("admin/logout/", account.logout),
+    path("admin/password_change/", login.to_password),
     path("admin/", admin.site.urls),
 ]

@@ -20,6 +20,8 @@ from base.page import Page
 from base.refusal import Refusal
 from crypto.specs import ENCRYPT_DECRYPT, GENERATE_VERIFY_MAC, SIGN_VERIFY
 from kmsconsole import refusal_texts
+from kmsconsole.browsers import told as browser_told
+from kmsconsole.context import ROLE_WORDS, ROLES
 from kmsconsole.state_labels import INSTANCE, KEY, Label
 
 register = template.Library()
@@ -149,3 +151,23 @@ def blocked_by(blocked: dict[str, tuple[Refusal, ...]], action: str) -> tuple[Re
 @register.filter
 def key_state_word(state: str) -> str:
     return str(KEY[state].word)
+
+
+@register.filter
+def role_word(role: str) -> str:
+    return str(ROLES.get(role, role))
+
+
+@register.filter
+def role_sentence(role: str) -> str:
+    return str(ROLE_WORDS.get(role, ""))
+
+
+@register.filter
+def browser(agent: str) -> str:
+    return browser_told(agent)
+
+
+@register.filter
+def at(rows: list[Any], number: int) -> Any:
+    return rows[number]

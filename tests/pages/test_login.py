@@ -11,8 +11,10 @@ from tests.make import PASSWORD
 from tests.pages.conftest import log_in
 
 OPEN = {"account_login", "account_inactive", "account_signup", "account_reset_password", "account_set_password",
-        "healthz", "readyz", "language", "theme"}
-FILLED = {"key_id": "key-lcl0000000000000000000", "instance_id": "kst-lcl0000000000000000000"}
+        "mfa_authenticate", "mfa_login_webauthn", "openid_connect_login", "openid_connect_callback", "socialaccount_signup",
+        "socialaccount_login_cancelled", "healthz", "readyz", "language", "theme"}
+FILLED = {"str:key_id": "key-lcl0000000000000000000", "str:instance_id": "kst-lcl0000000000000000000", "str:name": "alice",
+          "str:access_key_id": "LTAI5t000000000000000000", "int:pk": "1", "int:number": "1"}
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +35,7 @@ def addresses():
                 walk(one.url_patterns, route)
             elif one.name not in OPEN:
                 for name, value in FILLED.items():
-                    route = route.replace(f"<str:{name}>", value)
+                    route = route.replace(f"<{name}>", value)
                 found.append(f"/{route}")
 
     walk(get_resolver().url_patterns, "")

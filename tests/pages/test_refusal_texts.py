@@ -19,11 +19,12 @@ ROOT = Path(__file__).parent.parent.parent
 FLOORS = ("base", "crypto", "audit", "access", "instances", "keys", "backups", "kmsconsole")
 # name of a function that makes a refusal -> where code and reason stand among its arguments.
 MAKERS = {"Refusal": (0, None), "_parameter": (None, 1), "_invalid": (None, 1), "invalid": (None, 1),
-          "_bad_material": (None, 1), "_refused": (0, None)}
+          "_bad_material": (None, 1), "_refused": (0, None), "no": (None, 0)}
 FACTS = {"key": "key-1", "instance": "kst-1", "name": "main", "alias": "alias/a", "action": "CreateKey", "limit": 5, "used": 5,
          "state": "Enabled", "value": "x", "spec": "RSA_2048", "low": 7, "high": 366, "service": "ECS", "version": "v",
-         "description": "", "delete_at": clock.now() + timedelta(days=7), "end_at": clock.now(), "renew_by": clock.now(),
-         "months": [1, 2], "plans": [1000, 2000], "keys": 3, "backup_at": clock.now(), "newest_at": clock.now()}
+         "months": [1, 2], "plans": [1000, 2000], "keys": 3, "backup_at": clock.now(), "newest_at": clock.now(),
+         "user": "bob", "description": "", "delete_at": clock.now() + timedelta(days=7), "end_at": clock.now(),
+         "renew_by": clock.now()}
 
 
 def _values(node, where):
