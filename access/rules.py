@@ -26,7 +26,7 @@ PRESETS: dict[str, tuple[Statement, ...]] = {
         "key-user", "Describe*", "List*", "GetKms*", "GetDefault*", "GetKeyPolicy", "GetPublicKey",
         "Encrypt", "Decrypt", "GenerateDataKey*", "ReEncrypt*", "Asymmetric*", "GenerateMac", "VerifyMac",
         "ExportDataKey", "GenerateAndExportDataKey"),
-    "auditor": _preset("auditor", "Describe*", "List*", "GetKms*", "GetDefault*", "GetKeyPolicy"),
+    "auditor": _preset("auditor", "Describe*", "List*", "GetKms*", "GetDefault*", "GetKeyPolicy", "LookupEvents"),
     "system": _preset("system", "*"),
 }
 # What a call is about that names no resource of its own (12.2); any other is about the account as a whole.

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from kmsconsole import health, login
-from kmsconsole.pages import errors, instances, overview
+from kmsconsole.pages import audit, diagnosis, errors, instances, overview, search, timeline
 
 handler500 = errors.broken
 
@@ -33,6 +33,10 @@ urlpatterns = [
     path("instances/", include(instance_urls)),
     path("keys/", include("keys.urls")),
     path("aliases/", include("keys.alias_urls")),
+    path("audit/", audit.audit, name="audit"),
+    path("timeline/", timeline.timeline, name="timeline"),
+    path("why/", diagnosis.why, name="why"),
+    path("search/", search.search, name="search"),
     # The admin's own login form has no limit on tries.
     path("admin/login/", login.to_login),
     path("admin/", admin.site.urls),
