@@ -57,4 +57,7 @@ def build(alice: Person) -> dict[str, str]:
               "form-cancel": reverse("keys:cancel_deletion", args=[keys[State.PENDING_DELETION].pk]),
               "form-repoint": f"{reverse('aliases:repoint')}?name=alias/payments/card-vault",
               "form-delete-alias": f"{reverse('aliases:delete')}?name=alias/payments/card-vault"}
+    pages |= {"audit": "/audit/", "audit-all": f"/audit/?object={enabled.pk}", "audit-empty": "/audit/?object=zzz",
+              "timeline": "/timeline/", "search": "/search/?q=payments", "why": "/why/", "why-nothing": "/why/?q=zzz"}
+    pages |= {f"why-{state.lower()}": f"/why/?q={key.pk}" for state, key in keys.items()}
     return pages

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parent.parent.parent
 OUT = ROOT / "test-artifacts"
 SHOWN = ("overview", "keys", "default-keys", "aliases", "instances", "instance", "expired-instance", "create-key", "key-enabled",
          "key-pendingdeletion", "key-service", "key-1.0", "key-destroyed", "key-sign", "key-mac", "form-schedule_deletion",
-         "form-protection", "form-protection-off", "form-instance-protection-off", "form-refused", "missing")
+         "form-protection", "form-protection-off", "form-instance-protection-off", "form-refused", "missing",
+         "audit", "timeline", "search", "why", "why-pendingdeletion")
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
