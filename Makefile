@@ -34,7 +34,7 @@ format: $(VENV)/.development  ## what ruff can mend by itself; it never lays out
 	@exec $(PYTHON) -m ruff check --fix .
 
 screenshots: $(VENV)/.development  ## every main page, light and dark, wide and narrow, in three languages, into test-artifacts/
-	@.ci/packages chromium
+	@.ci/packages chromium fonts-noto-cjk
 	@exec $(PYTHON) -m pytest -q $(PARALLEL) tests/browser/screenshots.py
 
 bench: $(VENV)/.development

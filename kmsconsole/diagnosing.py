@@ -66,6 +66,18 @@ class Diagnosis:
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def together(self) -> list[tuple[list[str], tuple[Refusal, ...]]]:
+        """Operations that the same reasons stand against, said once; what works stands together too."""
+        groups: list[tuple[list[str], tuple[Refusal, ...]]] = []
+        for one in self.abilities:
+            known = next((names for names, reasons in groups if reasons == one.reasons), None)
+            if known is None:
+                groups.append(([one.action], one.reasons))
+            else:
+                known.append(one.action)
+        return groups
+
+    @property
     def works(self) -> bool:
         return bool(self.abilities) and not any(one.reasons for one in self.abilities)
 
