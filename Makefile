@@ -7,7 +7,7 @@ PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 DOMAIN_TESTS := tests/access tests/audit tests/instances tests/keys
 LOCK := --python-version 3.11 --no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet
 
-.PHONY: run setup demo test lint format bench lock clean
+.PHONY: run setup demo test lint format screenshots bench lock clean
 
 run: $(VENV)/.runtime  ## console, API and clock until Ctrl-C; prints addresses, and on the first start the credentials
 	@exec $(PYTHON) manage.py serve
@@ -32,6 +32,10 @@ lint: $(VENV)/.development
 
 format: $(VENV)/.development  ## what ruff can mend by itself; it never lays out lines anew
 	@exec $(PYTHON) -m ruff check --fix .
+
+screenshots: $(VENV)/.development  ## every main page, light and dark, wide and narrow, in three languages, into test-artifacts/
+	@.ci/packages chromium fonts-noto-cjk
+	@exec $(PYTHON) -m pytest -q $(PARALLEL) tests/browser/screenshots.py
 
 bench: $(VENV)/.development
 	@exec $(PYTHON) -m bench

@@ -24,6 +24,11 @@ def plain_day(date: date_type) -> str:
     return date_format(date, "j M Y" if _western() else "Y年n月j日")
 
 
+def month(moment: datetime) -> str:
+    """``December 2026`` or ``2026年12月``."""
+    return date_format(timezone.localtime(moment), "F Y" if _western() else "Y年n月")
+
+
 def clock_time(moment: datetime) -> str:
     """``23 Dec 2026, 09:00 JST`` or ``2026年12月23日 09:00 (JST)``."""
     local = timezone.localtime(moment)

@@ -30,7 +30,7 @@ PRESETS: dict[str, tuple[Statement, ...]] = {
     "service": _preset("service", "CreateServiceKey", "DescribeKey", "Encrypt", "Decrypt", "GenerateDataKey*", "ReEncrypt*"),
     # Who may do what is part of what an auditor looks at; a key user has no need to know.
     "auditor": _preset("auditor", "Describe*", "List*", "GetKms*", "GetDefault*", "GetKeyPolicy", "GetUsers", "GetUser",
-                       "GetInstallation"),
+                       "GetInstallation", "LookupEvents"),
     "system": _preset("system", "*"),
 }
 # What a call is about that names no resource of its own (12.2); any other is about the account as a whole.

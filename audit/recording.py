@@ -58,14 +58,16 @@ def _clip(text: str, length: int) -> str:
 
 
 def entry(caller: Caller, action: str, target: Any = None, *, outcome: str = OK, **facts: Any) -> Entry:
-    """`target` is a model object, a (kind, id) pair, or None."""
+    """`target` is a model object, a (kind, id) pair, or None. What the product itself does to somebody's object stands in the
+    trail of that account: its owners must find there that the clock destroyed a key."""
     if target is None:
         kind, name = "", ""
     elif isinstance(target, tuple):
         kind, name = target
     else:
         kind, name = target._meta.model_name, getattr(target, "audit_name", None) or str(target.pk)
-    return Entry(caller.at, caller.request_id, caller.account, _clip(caller.principal, 160),
+    account = caller.account or getattr(target, "account_id", None) or ""
+    return Entry(caller.at, caller.request_id, account, _clip(caller.principal, 160),
                  _clip(caller.access_key_id, 64), caller.door, _clip(caller.address, 64), _clip(action, 64),
                  kind, _clip(str(name), 300), _clip(outcome, 64),
                  json.dumps(facts, default=_plain, sort_keys=True, separators=(",", ":")))

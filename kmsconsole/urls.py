@@ -7,7 +7,20 @@ from django.contrib import admin
 from django.urls import include, path
 
 from kmsconsole import health, login
-from kmsconsole.pages import errors, help_page, hsm, installation, instance_actions, instances, overview, roles
+from kmsconsole.pages import (
+    audit,
+    diagnosis,
+    errors,
+    help_page,
+    hsm,
+    installation,
+    instance_actions,
+    instances,
+    overview,
+    roles,
+    search,
+    timeline,
+)
 
 handler500 = errors.broken
 
@@ -51,6 +64,10 @@ urlpatterns = [
     path("access/", include("access.people_urls")),
     path("settings/", installation.installation, name="installation"),
     path("help/", help_page.help_page, name="help"),
+    path("audit/", audit.audit, name="audit"),
+    path("timeline/", timeline.timeline, name="timeline"),
+    path("why/", diagnosis.why, name="why"),
+    path("search/", search.search, name="search"),
     # The admin's own forms for these have no limit on tries, and write no event.
     path("admin/login/", login.to_login),
     path("admin/logout/", account.logout),

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from access.models import Role
+from access import trail
 from access.pages import caller_of, page
 from access.rules import why_not_permitted
+from audit import searching
 from audit.models import Event
+from audit.searching import Wanted
 from base.caller import Caller
 from instances.models import Instance
 from keys import showing
@@ -25,9 +25,6 @@ from kmsconsole.pages.instances import SOON_DAYS, Shown, shown
 
 MOST = 7
 RECENT, LOOKED_AT = 8, 5000
-# Reads, logins and calls with keys would bury what somebody decided.
-QUIET = ("Describe", "List", "Get", "Encrypt", "Decrypt", "GenerateDataKey", "ConsoleSign")
-MAY_SEE_EVENTS = (Role.ADMINISTRATOR, Role.AUDITOR)
 
 
 @require_safe
@@ -62,10 +59,6 @@ def _needs(caller: Caller, lines: list[Shown], due: list[Key]) -> list[dict[str,
 
 def _events(caller: Caller) -> list[Event] | None:
     """The latest decisions of the account; None for a role that may not see who did what."""
-    if not set(caller.roles) & set(MAY_SEE_EVENTS):
+    if trail.why_not_look(caller):
         return None
-    mine = Event.objects.filter(account=caller.account).order_by("-id")
-    newest = mine.values_list("id", flat=True).first() or 0
-    quiet = reduce(or_, (Q(action__startswith=word) for word in QUIET))
-    # A window of ids: an account that only encrypts must not make the page read its whole history.
-    return list(mine.filter(id__gt=newest - LOOKED_AT).exclude(quiet)[:RECENT])
+    return searching.find(caller.account, Wanted(decisions=True), size=RECENT, look=LOOKED_AT).events

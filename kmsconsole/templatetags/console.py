@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -46,6 +46,17 @@ def day(moment: datetime | None) -> str:
 @register.simple_tag
 def moment(moment: datetime | None) -> str:
     return _time(moment, dates.clock_time(moment), dates.in_utc(moment)) if moment else "—"
+
+
+@register.simple_tag
+def month_of(moment: datetime) -> str:
+    """``December 2026`` or ``2026年12月``, in the reader's zone."""
+    return dates.month(moment)
+
+
+@register.filter
+def item(found: Mapping[str, Any], name: str) -> Any:
+    return found[name]
 
 
 @register.simple_tag

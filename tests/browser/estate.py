@@ -69,4 +69,7 @@ def build(alice: Person) -> dict[str, str]:
               ("rename", "upgrade", "renew", "auto_renewal", "grace_policy", "make_default", "tags", "release")}
     pages |= {"form-instance-enable": reverse("instances:enable", args=[new.pk]),
               "form-instance-release-refused": reverse("instances:release", args=[expired.pk])}
+    pages |= {"audit": "/audit/", "audit-all": f"/audit/?object={enabled.pk}", "audit-empty": "/audit/?object=zzz",
+              "timeline": "/timeline/", "search": "/search/?q=payments", "why": "/why/", "why-nothing": "/why/?q=zzz"}
+    pages |= {f"why-{state.lower()}": f"/why/?q={key.pk}" for state, key in keys.items()}
     return pages | key_estate.fill(alice, keys)

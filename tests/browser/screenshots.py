@@ -17,7 +17,8 @@ SHOWN = ("overview", "keys", "default-keys", "aliases", "instances", "instance",
          "form-protection", "form-protection-off", "form-instance-protection-off", "form-refused", "missing",
          "tab-versions", "tab-material", "tab-material-bound",
          "tab-rotation", "tab-policy", "tab-tags", "tab-usage", "tab-activity", "form-delete-disabled", "form-delete-material",
-         "list-filters", "bulk-new", "bulk-tag", "bulk-run")
+         "list-filters", "bulk-new", "bulk-tag", "bulk-run",
+         "audit", "timeline", "search", "why", "why-pendingdeletion")
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

@@ -1,0 +1,107 @@
+"""Reading the trail: newest first, narrowed, in bounded steps. Decides nothing about who may.
+
+The table's only indexes are its key and (account, id), so a filter is a walk backwards over ids. One step looks at `LOOK`
+rows at most and says how far it came; the reader decides whether to go on. A time becomes an id by halving, because ids and
+times grow together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from operator import or_
+
+from django.db.models import Q, QuerySet
+
+from audit.models import Event
+from audit.recording import OK
+
+LOOK = 20_000
+REFUSED = "refused"
+# Reads, logins and calls with keys would bury what somebody decided.
+QUIET = ("Describe", "List", "Get", "Encrypt", "Decrypt", "GenerateDataKey", "Lookup", "ConsoleSign")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to look for; empty means anything. principal and object_id: how they begin, with or without what stands before
+    the slash; outcome: ``ok``, ``refused`` or a code; decisions: leave reads and uses of keys out."""
+
+    principal: str = ""
+    action: str = ""
+    object_id: str = ""
+    outcome: str = ""
+    door: str = ""
+    request_id: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    decisions: bool = False
+
+    @property
+    def anything(self) -> bool:
+        return self == Wanted()
+
+    def condition(self) -> Q:
+        found = Q()
+        if self.principal:
+            who = self.principal
+            found &= Q(principal__startswith=who) | Q(principal__startswith=f"user/{who}") | Q(access_key_id=who)
+        if self.action:
+            found &= Q(action=self.action)
+        if self.object_id:
+            found &= Q(object_id__startswith=self.object_id)
+        if self.outcome:
+            found &= ~Q(outcome=OK) if self.outcome == REFUSED else Q(outcome=self.outcome)
+        if self.door:
+            found &= Q(door=self.door)
+        if self.request_id:
+            found &= Q(request_id=self.request_id.upper())
+        if self.decisions:
+            found &= ~reduce(or_, (Q(action__startswith=word) for word in QUIET))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """events: newest first. older: what `before` is for the next step; 0 at the beginning of the trail. looked_to: the time
+    of the oldest event that was looked at; None where there was none. full: the page is full, so older ones may fit too."""
+
+    events: list[Event]
+    older: int
+    looked_to: datetime | None
+    full: bool
+
+
+def find(account: str, wanted: Wanted, *, before: int = 0, size: int = 50, look: int = LOOK) -> Found:
+    """Events of `account` with ids below `before` (0: the newest). A fixed number of queries, and some twenty more for each
+    time that is given."""
+    rows = Event.objects.filter(account=account).order_by("-id")
+    if wanted.until is not None:
+        limit = _first_after(rows, wanted.until)
+        before = min(before, limit) if before and limit else before or limit
+    if before:
+        rows = rows.filter(id__lt=before)
+    if wanted.since is not None:
+        rows = rows.filter(id__gte=_first_after(rows, wanted.since, including=True) or 2**62)
+    bottom = 0 if wanted.anything else rows.values_list("id", flat=True)[look - 1:look].first() or 0
+    events = list(rows.filter(wanted.condition(), id__gte=bottom)[:size])
+    full = len(events) == size
+    oldest = events[-1].pk if full else bottom
+    at = rows.filter(id__gte=oldest).order_by("id").values_list("at", flat=True).first()
+    more = oldest > 0 and rows.filter(id__lt=oldest).exists()
+    return Found(events, oldest if more else 0, at, full)
+
+
+def _first_after(rows: QuerySet[Event], moment: datetime, *, including: bool = False) -> int:
+    """The id of the first event later than `moment`, or at it; 0 where there is none."""
+    ends = [rows.order_by(order).values_list("id", flat=True).first() for order in ("id", "-id")]
+    low, high = ends[0] or 0, (ends[1] or 0) + 1
+    while low < high:
+        middle = (low + high) // 2
+        row = rows.filter(id__gte=middle).order_by("id").values_list("at", flat=True).first()
+        if row is None or row > moment or (including and row == moment):
+            high = middle
+        else:
+            low = middle + 1
+    return low if rows.filter(id__gte=low).exists() else 0
