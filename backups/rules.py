@@ -27,6 +27,7 @@ class BackupFacts:
     source_name: str
     destroyed_at: datetime | None
     instance_lives: bool
+    hardware: bool = False
     denied: tuple[Refusal, ...] = ()
 
 
@@ -72,6 +73,15 @@ def why_not_use(facts: BackupFacts) -> tuple[Refusal, ...]:
     elif facts.state != State.SUCCEEDED:
         reasons.append(Refusal("Rejected.BackupState", {"backup": facts.id}, reason="backup_not_ready", who="time"))
     return tuple(reasons)
+
+
+def why_not_drill(facts: BackupFacts) -> tuple[Refusal, ...]:
+    """What is in an HSM is proved where it is in use; after the release nothing but a restore can say whether it is there."""
+    reasons = why_not_use(facts)
+    if facts.hardware and not facts.instance_lives:
+        reasons += (Refusal("Rejected.UnsupportedOperation", {"backup": facts.id, "instance": facts.source},
+                            reason="drill_needs_hsm"),)
+    return reasons
 
 
 def why_not_delete(facts: BackupFacts) -> tuple[Refusal, ...]:

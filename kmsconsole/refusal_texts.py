@@ -284,7 +284,12 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     "restore_no_room": (_("The instance has no room for it"),
                         _("%(name)s has room for %(free)s key versions, and %(needed)s are needed.")),
     "restore_canary_dead": (_("The material does not prove itself"), _("Its canary does not open.")),
-    "restore_not_held": (_("The HSM does not hold this key"), _("Connect the instance to a cluster that does.")),
+    "restore_not_held": (_("The HSM does not hold this key"),
+                         _("Every member of the cluster must. Restore the tokens from the HSM's own backup.")),
+    "restore_object_goes": (_("The HSM is still to destroy this object"),
+                            _("It waits until every member of the cluster answers.")),
+    "restore_object_taken": (_("Another key rests on this object of the HSM"), _("It stays with that key.")),
+    "drill_needs_hsm": (_("The instance is released"), _("What is in an HSM is proved while the instance lives.")),
     "restore_nothing_chosen": (_("No key is chosen"), _("Tick at least one.")),
     "restore_not_in_backup": (_("The key is not in this backup"), _("Choose another backup.")),
     # what is not offered, or not yet
