@@ -166,7 +166,7 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     "not_this_service": (_("The key belongs to somebody else"), _("A service uses its own key and the default key only.")),
     # the keys above keys
     "hardware_key_in_hsm": (_("The keys of this instance are in its HSM"),
-                            _("The HSM itself protects them; no instance key of this console lies over them.")),
+                            _("Its instance key only seals where they are, and opens nothing without the HSM.")),
     "no_instance_key": (_("There is no instance key"), _("An instance has one from being enabled to its release.")),
     "rotation_under_way": (_("A rotation of the instance key is under way"),
                            _("The clock ends it, usually within minutes. Then the next one can begin.")),
