@@ -42,8 +42,8 @@ def overview(request: HttpRequest) -> HttpResponse:
     due = list(living.filter(state=State.PENDING_DELETION).select_related("instance").order_by("delete_at", "pk")[:MOST])
     return page(request, "overview.html", needs=_needs(caller, lines, due), numbers=numbers, instances=len(instances),
                 serving=sum(1 for line in lines if line.facts.state == "Connected"), next_due=due[0] if due else None,
-                aliases=Alias.objects.filter(account_id=caller.account).count(), events=_events(caller), root_key=_root_key(caller),
-                why_not_create=why_not_permitted(caller, "CreateKey"))
+                aliases=Alias.objects.filter(account_id=caller.account).count(), events=_events(caller),
+                root_key=_root_key(caller), why_not_create=why_not_permitted(caller, "CreateKey"))
 
 
 def _needs(caller: Caller, lines: list[Shown], due: list[Key]) -> list[dict[str, Any]]:
