@@ -58,8 +58,7 @@ def facts(caller: Caller, backup: Backup, action: str = "") -> BackupFacts:
 
 
 def place_of(caller: Caller, backup: Backup, target: Instance) -> Place:
-    return Place(instance_lookup.facts(caller, target), target.type, backup.source, backup.source_type,
-                 backup.source_account == target.account_id)
+    return Place(instance_lookup.facts(caller, target), target.type, backup.source, backup.source_type)
 
 
 def refused_as(error: Unreadable, backup: Backup | None = None) -> Refused:

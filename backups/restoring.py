@@ -87,8 +87,7 @@ class Work:
 
     def place(self) -> Place:
         lives = instance_lookup.facts(self.caller, self.target)
-        return Place(lives, self.target.type, self.backup.source, self.backup.source_type,
-                     self.backup.source_account == self.target.account_id)
+        return Place(lives, self.target.type, self.backup.source, self.backup.source_type)
 
     def claim(self, units: int) -> None:
         """Room for `units`, inside the transaction that takes it: the instance is held, and must still serve. Counting a large

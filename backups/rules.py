@@ -33,13 +33,12 @@ class BackupFacts:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where keys would come back to, and where they came from. same_account: of source and target; free: key versions."""
+    """Where keys would come back to, and where they came from."""
 
     target: instance_rules.Facts
     target_type: str
     source: str
     source_type: str
-    same_account: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +107,6 @@ def why_not_into(place: Place) -> tuple[Refusal, ...]:
     elif place.source_type == HARDWARE and place.source == place.target.id:
         # The vendor's rule (3.3): the objects of the old one are the cluster's business.
         reasons.append(Refusal("Rejected.UnsupportedOperation", facts, reason="restore_needs_new_hardware", who="owner"))
-    elif place.source_type == HARDWARE and not place.same_account:
-        reasons.append(Refusal("Rejected.UnsupportedOperation", facts, reason="restore_hardware_other_account"))
     return tuple(reasons)
 
 

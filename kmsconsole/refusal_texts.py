@@ -272,8 +272,6 @@ TEXTS: dict[str, tuple[Words, Words]] = {
                               _("It holds no material. Restore it into a new hardware instance.")),
     "restore_needs_new_hardware": (_("It needs a new hardware instance"),
                                    _("Create an instance on a cluster that holds the keys of %(source)s.")),
-    "restore_hardware_other_account": (_("The backup is of another account"),
-                                       _("Keys in an HSM stay with the account they were made for.")),
     "restore_unknown_kind": (_("The key is of an unknown kind"), _("This installation has no keys like %(key)s.")),
     "restore_id_taken": (_("The ID is taken"), _("A key of another account has it, or had it.")),
     "restore_key_lives": (_("The key exists"), _("It is left as it is.")),

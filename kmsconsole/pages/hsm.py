@@ -44,14 +44,14 @@ class MemberShown:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A cluster with what its pages say of it. inside, waiting: keys in the tokens that are kept, and that are to go; going: with
-    the storage key."""
+    """A cluster with what its pages say of it. inside, waiting: keys in the tokens that are kept, and that are to go; left: of
+    both, with the storage key."""
 
     cluster: HsmCluster
     members: list[MemberShown]
     inside: int
     waiting: int
-    going: int
+    left: int
     in_database: int
 
     @property
@@ -79,7 +79,7 @@ def shown(cluster: HsmCluster) -> Shown:
     in_database = Key.objects.filter(instance=cluster.instance, storage_mechanism=HSM_ENCRYPTED_DATABASE) if cluster.instance \
         else Key.objects.none()
     return Shown(cluster, members, counts.get(ObjectState.KEPT, 0), counts.get(ObjectState.DOOMED, 0),
-                 mine.filter(state=ObjectState.DOOMED).count(), in_database.exclude(state=State.DESTROYED).count())
+                 mine.count(), in_database.exclude(state=State.DESTROYED).count())
 
 
 def hsm_of(instance: Instance) -> Shown | None:

@@ -16,7 +16,8 @@ from keys import operations as keys
 from keys import sweeps as key_sweeps
 from keys.models import Key, KeyMaterial, KeyVersion
 from tests import importing, make
-from tests.backups.estate import back_up, lines, opens, reasons, restore, use
+from tests.backups.estate import back_up, lines, lose, opens, reasons, restore, use
+from tests.backups.test_restore_rules import elsewhere
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("renewals")]
 IN_DATABASE = {"key_storage_mechanism": "HsmEncryptedDatabase"}
@@ -115,6 +116,20 @@ def test_tokens_that_are_registered_once_more(alice, softhsm, cluster, source, m
     new = new_home(alice, second)
     assert restore(alice, backup, new).restored == 4
     assert all(opens(alice(), one) for one in made)
+
+
+def test_another_installation_with_the_same_tokens(alice, charlie, softhsm, cluster, source, made):
+    """Its database is empty but for what it has made itself: here another account, after the rows of the first are gone."""
+    file = elsewhere(alice, back_up(alice, source), charlie)
+    lose(source)
+    HsmObject.objects.all().delete()
+    HsmCluster.objects.all().delete()
+    softhsm.registered.clear()
+    new = make.hardware_instance(charlie, make.hsm_cluster(charlie, softhsm, name="again"))
+    report = restore(charlie, file, new)
+    assert (report.restored, report.refused) == (4, 0), reasons(report)
+    assert all(opens(charlie(), one) for one in made)
+    assert {"note": "binding_lost"} in [note for line in lines(report).values() for note in line.notes]
 
 
 def test_what_the_tokens_do_not_hold_is_refused_key_by_key(alice, cluster, source, made):
