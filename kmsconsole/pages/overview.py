@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from access import trail
+from access.models import Role, RootKeyCheck
 from access.pages import caller_of, page
 from access.rules import why_not_permitted
 from audit import searching
@@ -45,7 +46,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     return page(request, "overview.html", needs=_needs(caller, lines, living, due), numbers=numbers, instances=len(instances),
                 serving=sum(1 for line in lines if line.facts.state == "Connected"), next_due=due[0] if due else None,
                 aliases=Alias.objects.filter(account_id=caller.account).count(), events=_events(caller),
-                old=count(living.filter(edition=Key.Edition.V1)), plot=_plot(caller),
+                old=count(living.filter(edition=Key.Edition.V1)), plot=_plot(caller), root_key=_root_key(caller),
                 why_not_create=why_not_permitted(caller, "CreateKey"))
 
 
@@ -73,6 +74,14 @@ def _needs(caller: Caller, lines: list[Shown], living: KeyQuerySet, due: list[Ke
     needs += [{"kind": "hsm", "cluster": one.cluster, "shown": one, "at": one.failing_since or caller.at}
               for one in hsm.failing(caller)]
     return sorted(needs, key=lambda need: need["at"])[:MOST]
+
+
+def _root_key(caller: Caller) -> dict[str, Any] | None:
+    """For administrators: the generation in use, when it came, and whether another is still to be retired."""
+    if Role.ADMINISTRATOR not in caller.roles:
+        return None
+    living = list(RootKeyCheck.objects.filter(retired_at=None).order_by("-generation"))
+    return {"newest": living[0], "under_way": len(living) > 1} if living else None
 
 
 def _events(caller: Caller) -> list[Event] | None:
