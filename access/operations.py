@@ -30,6 +30,7 @@ class OpenAccessKey:
     id: str
     user: User
     active: bool
+    status: str
     secret: str = field(repr=False)
 
 
@@ -71,6 +72,7 @@ def attach_policy(caller: Caller, user: User, *, name: str, document: str) -> Us
     if refusals := (*named, *policies.why_not(document, policies.USER)):
         raise Refused(*refusals)
     with transaction.atomic():
+        _hold(user)
         policy, new = UserPolicy.objects.update_or_create(user=user, name=name, defaults={"document": document})
         recording.record(caller, "AttachPolicyToUser", ("user", user.username), policy=name, replaced=not new)
     return policy
@@ -80,11 +82,17 @@ def attach_policy(caller: Caller, user: User, *, name: str, document: str) -> Us
 def detach_policy(caller: Caller, user: User, *, name: str) -> None:
     _permit(caller, "DetachPolicyFromUser")
     with transaction.atomic():
+        _hold(user)
         gone, _ = UserPolicy.objects.filter(user=user, name=name).delete()
         if not gone:
             raise Refused(Refusal("Forbidden.ResourceNotFound", {"policy": name[:128], "user": user.username},
                                   reason="user_policy_not_found", who="user"))
         recording.record(caller, "DetachPolicyFromUser", ("user", user.username), policy=name)
+
+
+def _hold(user: User) -> None:
+    """A request that rests on the user's policies holds the user: whoever changes them waits for it, or is seen by it."""
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 def active_callers(account: str, *, at: datetime) -> Iterator[Caller]:
@@ -118,7 +126,8 @@ def open_access_key(access_key_id: str) -> OpenAccessKey | None:
     if key is None:
         return None
     secret = purpose_key(PURPOSE).open(bytes(key.sealed_secret), _identity(key.user, key.pk)).decode()
-    return OpenAccessKey(key.pk, key.user, key.status == AccessKey.Status.ACTIVE and key.user.is_active, secret)
+    return OpenAccessKey(key.pk, key.user, key.status == AccessKey.Status.ACTIVE and key.user.is_active, key.status,
+                         secret)
 
 
 def claim_nonce(access_key_id: str, nonce: str, *, keep_until: datetime) -> bool:

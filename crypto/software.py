@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 from abc import ABC, abstractmethod
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -92,10 +93,18 @@ class RawKeys(ABC):
         return gcm_decrypt(material.spec, self._open(material), sealed, aad)
 
     def sign(self, material: Material, algorithm: Signing, digest: bytes) -> bytes:
-        return asymmetric.sign(self._open(material), algorithm, digest)
+        return asymmetric.sign(self._private(material), algorithm, digest)
 
     def private_decrypt(self, material: Material, algorithm: Encryption, ciphertext: bytes) -> bytes:
-        return asymmetric.decrypt(self._open(material), material.spec, algorithm, ciphertext)
+        return asymmetric.decrypt(self._private(material), material.spec, algorithm, ciphertext)
+
+    def _private(self, material: Material) -> Any:
+        """The key object. Making one costs as much as a signature on a curve."""
+        if material.kept is None:
+            return asymmetric.load_private(self._open(material))
+        if "private" not in material.kept:
+            material.kept["private"] = asymmetric.load_private(self._open(material))
+        return material.kept["private"]
 
     def mac(self, material: Material, hash_name: str, message: bytes) -> bytes:
         return hmac.digest(self._open(material), message, hash_name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 RENEWAL_DAYS = 15
@@ -50,6 +51,7 @@ def state_at(status: str, end_at: datetime | None, released_at: datetime | None,
     return State(status)
 
 
+@lru_cache(maxsize=1024)
 def renew_by(end_at: datetime, zone: ZoneInfo) -> datetime:
     """The instant after which an expired instance may be released: 15 calendar days of the billing zone after the end."""
     return (end_at.astimezone(zone) + timedelta(days=RENEWAL_DAYS)).astimezone(UTC)
