@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import ssl
@@ -56,15 +57,21 @@ class Worker(Base):  # type: ignore[misc]
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._serve())
 
-    async def _serve(self) -> None:
+    def lane(self, loop: asyncio.AbstractEventLoop) -> Any:
+        """What answers. Imported here: Django has to be set up first."""
         from api.fast.lane import Lane
+
+        return Lane(loop)
+
+    async def _serve(self) -> None:
         from api.fast.server import Server
 
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
         loop.set_exception_handler(lambda _, context: self._complain(context))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ended.set)
-        lane = Lane(loop)
+        lane = self.lane(loop)
+        gc.freeze()  # what is there now stays; the collector need not look at it again
         tls = ssl_context(self.cfg) if self.cfg.is_ssl else None
         server = Server(loop, lane.take, [listener.sock for listener in self.sockets], tls)
         while not ended.is_set() and self.ppid == os.getppid():

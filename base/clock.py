@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 FARTHEST = timedelta(days=36500)
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
@@ -18,6 +19,7 @@ class ClockOffsetError(ValueError):
     """KMS_CLOCK_OFFSET is unreadable, or set outside test mode."""
 
 
+@lru_cache(maxsize=16)
 def parse_offset(text: str) -> timedelta:
     """``+400d``, ``-2h``, ``+1d12h`` -> timedelta; empty -> zero. Raises ClockOffsetError."""
     if not text:

@@ -87,7 +87,16 @@ class RawKeys(ABC):
         return Material(spec, identity, self._keep(spec, identity, kept), public)
 
     def encrypt(self, material: Material, plaintext: bytes, aad: bytes) -> bytes:
+        if material.kept is not None and material.spec.family == "AES":
+            iv = os.urandom(IV)
+            return iv + self._cipher(material.kept, material).encrypt(iv, plaintext, aad)
         return gcm_encrypt(material.spec, self._open(material), plaintext, aad)
+
+    def _cipher(self, kept: dict[str, Any], material: Material) -> AESGCM:
+        if "cipher" not in kept:
+            kept["cipher"] = AESGCM(self._open(material))
+        cipher: AESGCM = kept["cipher"]
+        return cipher
 
     def decrypt(self, material: Material, sealed: bytes, aad: bytes) -> bytes:
         return gcm_decrypt(material.spec, self._open(material), sealed, aad)

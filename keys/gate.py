@@ -8,12 +8,24 @@ from instances.models import Instance
 from keys import lookup, rules
 from keys.models import Key
 
+_MOST_KNOWN = 64
+
 
 def reasons(action: str, caller: Caller, key: Key, *, window_days: int | None = None, algorithm: str | None = None,
             permission: str = "") -> tuple[Refusal, ...]:
     """Every reason why `caller` may not do `action` with `key` now; empty where it may. permission: its name where that
     is not the action's own, as for the two keys of ReEncrypt."""
-    return rules.why_not(action, lookup.facts(caller, key, permission or action), window_days=window_days, algorithm=algorithm)
+    if key.known_reasons is None or window_days is not None:
+        return rules.why_not(action, lookup.facts(caller, key, permission or action), window_days=window_days, algorithm=algorithm)
+    # All that the rules look at; a second later the answer may be another.
+    asked = (action, algorithm, permission, caller.account, caller.principal, caller.door, caller.at, caller.roles, caller.policies)
+    found = key.known_reasons.get(asked)
+    if found is None:
+        if len(key.known_reasons) >= _MOST_KNOWN:
+            key.known_reasons.clear()
+        found = rules.why_not(action, lookup.facts(caller, key, permission or action), algorithm=algorithm)
+        key.known_reasons[asked] = found
+    return found
 
 
 def permit(action: str, caller: Caller, key: Key, *, window_days: int | None = None, algorithm: str | None = None,

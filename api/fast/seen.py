@@ -145,7 +145,7 @@ class Seen:
 
     @staticmethod
     def _with_version(key: Key, version: KeyVersion | None) -> SeenKey:
-        key.known_tags = lookup.tags_of(key)
+        key.known_tags, key.known_reasons = lookup.tags_of(key), {}
         facts: dict[tuple[str, Any], tuple[Any, ...]] = {("key", key.pk): (key.revision, key.instance_id)}
         if key.instance is not None:
             facts["instance", key.instance.pk] = (key.instance.revision,)

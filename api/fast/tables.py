@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Protocol
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -37,6 +39,7 @@ _COLUMNS = tuple(Entry.__dataclass_fields__)
 _OTHERS = tuple((field.column, field.get_default()) for field in Event._meta.concrete_fields
                 if field.column not in (*_COLUMNS, "id"))
 _ALL = (*_COLUMNS, *(column for column, _ in _OTHERS))
+_after_at = attrgetter(*_COLUMNS[1:])
 _DEFAULTS = tuple(value for _, value in _OTHERS)
 
 
@@ -55,10 +58,6 @@ class Tables(Protocol):
 def tables_of(connection: BaseDatabaseWrapper) -> Tables:
     connection.ensure_connection()
     return (Postgres if connection.vendor == "postgresql" else Sqlite)(connection)
-
-
-def _values(entry: Entry) -> tuple[Any, ...]:
-    return (*(getattr(entry, name) for name in _COLUMNS), *_DEFAULTS)
 
 
 def _with_policies(found: dict[tuple[str, Any], tuple[Any, ...]], users: Iterable[Any], rows: Iterable[Any]) -> None:
@@ -109,6 +108,7 @@ class Sqlite:
         return rows
 
     def claim(self, nonces: Sequence[Nonce]) -> list[bool]:
+        nonces = [(key, text, _stored(keep_until)) for key, text, keep_until in nonces]
         self._raw.execute("SAVEPOINT nonces")
         if self._insert("access_usednonce", _NONCE, nonces, _ONCE) == len(nonces):
             return [True] * len(nonces)
@@ -117,22 +117,23 @@ class Sqlite:
         return [self._insert("access_usednonce", _NONCE, [nonce], _ONCE) == 1 for nonce in nonces]
 
     def store(self, entries: Sequence[Entry]) -> None:
-        self._insert("audit_event", _ALL, [_values(entry) for entry in entries])
+        self._insert("audit_event", _ALL, [(_stored(entry.at), *_after_at(entry), *_DEFAULTS) for entry in entries])
 
     def _insert(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], tail: str = "") -> int:
         count = 0
         for piece in _pieces(rows, self.MOST):
             marks = ",".join([f"({','.join('?' * len(columns))})"] * len(piece))
-            values = [_stored(value) for row in piece for value in row]
+            values = [value for row in piece for value in row]
             # Only names of our own go into the text.
             query = f"INSERT INTO {table} ({','.join(columns)}) VALUES {marks} {tail}"  # noqa: S608
             count += self._raw.execute(query, values).rowcount
         return count
 
 
-def _stored(value: Any) -> Any:
+@lru_cache(maxsize=256)
+def _stored(moment: datetime) -> str:
     """As Django stores it."""
-    return str(value.astimezone(UTC).replace(tzinfo=None)) if isinstance(value, datetime) else value
+    return str(moment.astimezone(UTC).replace(tzinfo=None))
 
 
 def _pieces(rows: Sequence[Any], most: int) -> Iterable[Sequence[Any]]:
@@ -182,7 +183,7 @@ class Postgres:
         return [(key, text) in new and not new.discard((key, text)) for key, text, _ in nonces]  # type: ignore[func-returns-value]
 
     def store(self, entries: Sequence[Entry]) -> None:
-        columns = zip(*(tuple(getattr(entry, name) for name in _COLUMNS) for entry in entries), strict=True)
+        columns = zip(*((entry.at, *_after_at(entry)) for entry in entries), strict=True)
         arrays = ",".join(f"%s::{kind}[]" for kind in self._EVENT_TYPES)
         names, defaults = ",".join(_COLUMNS), "".join(",%s" for _ in _DEFAULTS)
         query = (f"INSERT INTO audit_event ({','.join(_ALL)}) SELECT {names}{defaults}"  # noqa: S608 - names of our own

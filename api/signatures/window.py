@@ -35,6 +35,12 @@ def why_not(timestamp: str, now: datetime) -> Refusal | None:
     return None
 
 
+@lru_cache(maxsize=64)
+def _keep_until(timestamp: str) -> datetime | None:
+    moment = parse(timestamp)
+    return moment + 2 * WINDOW if moment else None
+
+
 def keep_until(timestamp: str, now: datetime) -> datetime:
     """When a nonce may be forgotten: its timestamp cannot pass any more, not even for a clock that was a window off."""
-    return (parse(timestamp) or now) + 2 * WINDOW
+    return _keep_until(timestamp) or now + 2 * WINDOW
