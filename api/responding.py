@@ -1,4 +1,4 @@
-"""What every server of the API has in common: a parsed request in, an answer out whatever happens, and the headers of all answers."""
+"""What every server of the API has in common: a parsed request in, an answer out whatever happens, the headers of all answers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The process that serves the API: gunicorn's settings, read by ``gunicorn -c python:api.server``.
 
-gunicorn keeps the processes, and `api.worker` serves in each. Address, port, number of processes and TLS come from Django's settings
-(KMS_BIND, KMS_API_PORT, KMS_API_WORKERS, KMS_API_TLS_CERT). There is no access log: query strings hold plaintext.
+gunicorn keeps the processes, and `api.worker` serves in each. Address, port, number of processes and TLS come from Django's
+settings (KMS_BIND, KMS_API_PORT, KMS_API_WORKERS, KMS_API_TLS_CERT). There is no access log: query strings hold plaintext.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Turns at writing an SQLite file. Pure; knows no Django.
 
 SQLite has one writer, and whoever waits for it sleeps and looks again, up to a tenth of a second later. Beside a process that
-writes without a pause the others would look in vain until their time is up. So writers queue here: a first lock is the head of the
-queue, a second one the turn itself. Whoever ends a turn finds the next one already at the head and cannot overtake it.
+writes without a pause the others would look in vain until their time is up. So writers queue here: a first lock is the head
+of the queue, a second one the turn itself. Whoever ends a turn finds the next one already at the head and cannot overtake it.
 """
 
 from __future__ import annotations

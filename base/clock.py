@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 FARTHEST = timedelta(days=36500)
+_NONE = timedelta()
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
@@ -42,7 +43,9 @@ def test_mode() -> bool:
 def offset() -> timedelta:
     """The shift of the product's clock. Raises ClockOffsetError when one is set outside test mode."""
     text = os.environ.get("KMS_CLOCK_OFFSET", "")
-    if text and not test_mode():
+    if not text:
+        return _NONE
+    if not test_mode():
         raise ClockOffsetError("KMS_CLOCK_OFFSET works only with KMS_TEST_MODE=1")
     return parse_offset(text)
 

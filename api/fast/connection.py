@@ -29,8 +29,9 @@ HEAD_LIMIT = LINE_LIMIT + FIELD_LIMIT * 4
 READ_SECONDS = 20.0  # for the rest of a request that has begun
 IDLE_SECONDS = 65.0  # longer than clients keep idle connections, so that none is closed under a request
 LINGER_SECONDS = 2.0  # a client that still sends must be able to read why it is refused
+_NAMES: dict[bytes, str] = {}
 _LINE = re.compile(rb"[A-Za-z]{1,32} \S+ HTTP/1\.[01]\r?\n")
-_STATUS = {status: f"HTTP/1.1 {errors.status_line(status)}\r\n" for status in (200, 400, 403, 404, 409, 413, 414, 429, 500, 503)}
+_STATUS = {status: errors.status_line(status) for status in (200, 400, 403, 404, 409, 413, 414, 429, 500, 503)}
 _FIXED = "".join(f"{name}: {value}\r\n" for name, value in responding.HEADERS)
 Take = Callable[[Request, str, Callable[[Answer, bytes, str], None]], None]
 
@@ -102,8 +103,8 @@ class Connection(asyncio.Protocol):
     _url = b""
 
     def on_message_begin(self) -> None:
-        self._url, self._headers, self._body = b"", {}, []
-        self._count = self._size = 0
+        self._url, self._headers, self._fields, self._body = b"", {}, [], []
+        self._size = 0
         self._reading_head, self._refused = True, None
 
     def on_url(self, url: bytes) -> None:
@@ -112,20 +113,24 @@ class Connection(asyncio.Protocol):
             self._refused = requests.too_large("query_too_large")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count += 1
-        if self._count > FIELDS_LIMIT or len(name) + len(value) > FIELD_LIMIT:
-            self._refused = requests.too_large("")
-        if b"_" in name:  # WSGI cannot tell it from a dash, so no server of ours lets it through
-            return
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t")
-        self._headers[key] = f"{self._headers[key]},{text}" if key in self._headers else text
+        self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
-        self._reading_head = False
-        if self._headers.get("expect", "").lower() == "100-continue" and self._transport is not None:
+        self._reading_head, headers = False, self._headers
+        if len(self._fields) > FIELDS_LIMIT:
+            self._refused = requests.too_large("")
+        for name, value in self._fields:
+            if len(value) > FIELD_LIMIT:
+                self._refused = requests.too_large("")
+            key = _NAMES.get(name) or _name(name)
+            if "_" in key:  # WSGI cannot tell it from a dash, so no server of ours lets it through
+                continue
+            text = value.decode("latin-1").strip(" \t")
+            headers[key] = f"{headers[key]},{text}" if key in headers else text
+        if "expect" in headers and headers["expect"].lower() == "100-continue" and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        length = self._headers.get("content-length", "")
-        if length.isdecimal() and int(length[:20]) > BODY_LIMIT:
+        length = headers.get("content-length", "0")
+        if length != "0" and length.isdecimal() and int(length[:20]) > BODY_LIMIT:
             self._refused = requests.too_large("body_too_large")
 
     def on_body(self, body: bytes) -> None:
@@ -176,8 +181,10 @@ class Connection(asyncio.Protocol):
             return
         last = self._closing and not self._waiting
         more = "".join(f"{name}: {value}\r\n" for name, value in answer.headers) if answer.headers else ""
-        head = (f"{_STATUS.get(answer.status) or f'HTTP/1.1 {errors.status_line(answer.status)}' + chr(13) + chr(10)}{_FIXED}"
-                f"x-acs-request-id: {request_id}\r\nDate: {_Date.now()}\r\n{more}{'Connection: close' + chr(13) + chr(10) if last else ''}"
+        if last:
+            more += "Connection: close\r\n"
+        status = _STATUS.get(answer.status) or errors.status_line(answer.status)
+        head = (f"HTTP/1.1 {status}\r\n{_FIXED}x-acs-request-id: {request_id}\r\nDate: {_Date.now()}\r\n{more}"
                 f"Content-Length: {len(payload) if length is None else length}\r\n\r\n")
         self._transport.write(head.encode("latin-1") + payload)
         if self._waiting:
@@ -227,6 +234,14 @@ class Connection(asyncio.Protocol):
             return
         if now - self._since > (READ_SECONDS if self._in_request else IDLE_SECONDS):
             self._transport.close()
+
+
+def _name(name: bytes) -> str:
+    """Clients use few names; the first thousand spellings are kept."""
+    lower = name.decode("latin-1").lower()
+    if len(_NAMES) < 1000 and len(name) < 64:
+        _NAMES[name] = lower
+    return lower
 
 
 class _Date:

@@ -1,11 +1,14 @@
 """Many requests, one commit: the writer takes whatever waits, and answers leave only when its transaction is durable.
 
-In the transaction of a group: 1. what its requests rest on is read (and, on PostgreSQL, held); a request that rests on anything that
-is not as it was seen is not done but handed on. 2. The nonces of the others are claimed; a used one makes its request a refusal.
-3. Their events are stored. 4. Commit. If any of it fails, every request of the group fails: none of them has been answered.
+In the transaction of a group:
+1. What its requests rest on is read (and, on PostgreSQL, held); a request that rests on anything that is not as it was seen is
+   not done but handed on.
+2. The nonces of the others are claimed; a used one makes its request a refusal.
+3. Their events are stored.
+4. Commit. If any of it fails, every request of the group fails: none of them has been answered.
 
-So a disable, or any other change, that has been answered is seen by every later group of every process, and a use that was answered
-stands in the trail.
+So a disable, or any other change, that has been answered is seen by every later group of every process, and a use that was
+answered stands in the trail.
 """
 
 from __future__ import annotations
@@ -43,10 +46,13 @@ class Ticket:
 
     nonce: Nonce
     entry: Entry
-    rests_on: set[Sight]
-    uses: list[tuple[str, Caller, Key]]
-    nonce_used: Callable[[], Entry]
+    rests_on: frozenset[Sight]
+    uses: Sequence[tuple[str, Caller, Key]]
     outcome: str
+
+    def nonce_used(self) -> Entry:
+        """The event instead of `entry` where the nonce has been used."""
+        raise NotImplementedError
 
 
 DONE, STALE, NONCE_USED, FAILED, UNAVAILABLE = "done", "stale", "nonce used", "failed", "unavailable"
@@ -113,9 +119,9 @@ class Writer(threading.Thread):
     def _attempt(self, group: list[Ticket]) -> None:
         tables = self._begun()
         try:
-            stale = stale_among(tables, {sight for ticket in group for sight in ticket.rests_on})
+            stale = stale_among(tables, set().union(*{ticket.rests_on for ticket in group}))
             now = clock.now()
-            good = [ticket for ticket in group if not (ticket.rests_on & stale) and still_allowed(ticket, now)]
+            good = [ticket for ticket in group if not (ticket.rests_on & stale) and _still_allowed(ticket, now)]
             claimed = tables.claim([ticket.nonce for ticket in good]) if good else []
             entries = []
             for ticket in group:
@@ -182,7 +188,7 @@ def stale_among(tables: Tables, sights: Iterable[Sight]) -> set[Sight]:
     return {sight for sight in sights if any(found.get(name) != fact for name, fact in sight.facts.items())}
 
 
-def still_allowed(ticket: Ticket, now: datetime) -> bool:
+def _still_allowed(ticket: Ticket, now: datetime) -> bool:
     """Rows do not change when a date comes. Where the clock has moved on since the decision, the rules are asked again."""
     return all(caller.at == now or not gate.reasons(action, replace(caller, at=now), key) for action, caller, key in ticket.uses)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +22,12 @@ from django.db import connections
 from api import authentication, dispatch, errors, failures, responding
 from api.calls import CALLS
 from api.errors import Answer
+from api.fast import plans
 from api.fast.group import DONE, NONCE_USED, STALE, UNAVAILABLE, Ticket, Writer
-from api.fast.seen import Seen, SeenKey, Sight, Unseen, here
+from api.fast.plans import Plan, Plans
+from api.fast.rows import Blocking, Elsewhere, SeenRows
+from api.fast.seen import Seen, SeenAccess, Unseen
+from api.fast.tables import Nonce
 from api.parameters import KeyId
 from api.rates import CLASS_OF
 from api.request import Request
@@ -31,12 +35,10 @@ from api.signatures import schemes, window
 from api.signatures.claim import Claim
 from audit import recording
 from audit.recording import Entry
-from base import clock, ids
+from base import clock
 from base.caller import Caller
 from base.refusal import Refused
-from keys import lookup
-from keys.aliasing import PREFIX
-from keys.models import Key, KeyMaterial, KeyVersion
+from crypto.errors import ProviderError
 from keys.operations import using
 
 HOT = frozenset({
@@ -49,83 +51,38 @@ log = logging.getLogger(__name__)
 Respond = Callable[[Answer, bytes, str], None]
 
 
-class Elsewhere(BaseException):
-    """Not for the fast lane; dispatch will say what there is to say. No `Exception`, for the reason of `Unseen`."""
-
-
-class Blocking(BaseException):
-    """For a thread of the pool, because it takes too long for the loop."""
-
-
-class _Rows(using.Rows):
-    """The rows of one request, out of what has been seen."""
-
-    def __init__(self, seen: Seen, *, may_block: bool) -> None:
-        self._seen, self._may_block = seen, may_block
-        self.rests_on: set[Sight] = set()
-        self.uses: list[tuple[str, Caller, Key]] = []
-        self._opened: dict[str, Any] = {}
-
-    def _see(self, kind: str, name: Any) -> Any:
-        sight = self._seen.get(kind, name)
-        self.rests_on.add(sight)
-        return sight
-
-    def access(self, name: str) -> Any:
-        return self._see("access", name)
-
-    def key_for(self, caller: Caller, text: str) -> Key:
-        """`lookup.key_for`, for keys of the caller's own account."""
-        account, name = caller.account, text
-        if parts := ids.split_arn(text):
-            region, account, resource = parts
-            name = resource.removeprefix("key/")
-            if region != settings.KMS_REGION:
-                raise Elsewhere
-        if name.startswith(PREFIX):
-            text, name = name, self._see("alias", (account, name)).key_id
-        key: Key = self._see("key", name).key
-        if not caller.account == account == key.account_id:
-            raise Elsewhere
-        return lookup.living(caller, key, text)
-
-    def version(self, version_id: str) -> KeyVersion | None:
-        found: KeyVersion = self._see("version", version_id).version
-        return found
-
-    def material(self, key: Key, version_id: str) -> KeyMaterial | None:
-        sight: SeenKey = self._see("version", version_id) if version_id else self._see("key", key.pk)
-        if sight.row is None or sight.key.pk != key.pk:
-            raise Elsewhere
-        if not self._may_block and not here(sight):
-            raise Blocking
-        self._opened[sight.row.version_id] = sight.opened
-        return sight.row
-
-    def opened(self, row: KeyMaterial, key: Key) -> Any:
-        return self._opened[row.version_id]
-
-    def record(self, caller: Caller, action: str, key: Key, row: KeyMaterial, facts: Mapping[str, Any]) -> None:
-        recording.record(caller, action, key, version=row.version_id, **facts)
-        self.uses.append((action, caller, key))
-
-
 @dataclass(slots=True, eq=False)
-class Asked(Ticket):
-    """A ticket with its answer, ready to be sent."""
+class Asked:
+    """A request whose signature is good, and where its answer goes."""
 
     request: Request
     request_id: str
     respond: Respond
+    claim: Claim
+    access: SeenAccess
+
+
+@dataclass(slots=True, eq=False)
+class Worked(Ticket):
+    """A ticket with its answer, ready to be sent."""
+
+    asked: Asked
     answer: Answer
     payload: bytes
+
+    def nonce_used(self) -> Entry:
+        with recording.collected() as entries:
+            _nonce_used(self.asked)
+        return entries[0]
 
 
 class Lane:
     """Belongs to one event loop. `take` requests; `stop` when no more come."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop, self._seen = loop, Seen()
+        self._loop, self._seen, self._plans = loop, Seen(), Plans()
+        self._offset = clock.offset()
+        self._limits = settings.KMS_RATE_LIMITS  # a limited call is counted in the database first, by dispatch
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="dispatch")
         self._writer = Writer(self._seen, lambda group: self._in_loop(self._deliver, group))
         self._writer.start()
@@ -181,17 +138,24 @@ class Lane:
     def _in_loop(self, function: Callable[..., None], *args: Any) -> None:
         self._loop.call_soon_threadsafe(function, *args)
 
-    def _worked(self, request: Request, request_id: str, respond: Respond, may_block: bool) -> Asked:
+    def _worked(self, request: Request, request_id: str, respond: Respond, may_block: bool) -> Worked:
         """Raises Refused, Elsewhere, Unseen or Blocking where the lane cannot answer by itself."""
-        claim, rows, now = schemes.claim(request), _Rows(self._seen, may_block=may_block), clock.real_now()
-        if claim.action not in HOT or CLASS_OF[claim.action] in settings.KMS_RATE_LIMITS:
+        claim, now = schemes.claim(request), clock.real_now()
+        if claim.action not in HOT or CLASS_OF[claim.action] in self._limits:
             raise Elsewhere
-        stranger = authentication.stranger(request, claim, at=clock.now(), request_id=request_id)
-        access = rows.access(stranger.access_key_id)
+        access: SeenAccess = self._seen.get("access", claim.access_key_id)
         authentication.check_nonce(claim)
-        if not access.key.active or not access.key.user.account_id or schemes.why_not(access.key.secret, request, claim, now):
+        if not access.usable or schemes.why_not(access.key.secret, request, claim, now):
             raise Elsewhere
-        caller = access.key.user.caller("api", stranger.at, request_id=request_id, address=request.address,
+        at = (now + self._offset).replace(microsecond=0)
+        nonce = (access.key.id, claim.nonce, window.keep_until(claim.timestamp, now))
+        asked = Asked(request, request_id, respond, claim, access)
+        name, payload = plans.name_of(access.key.id, claim.action, claim.version, request.query)
+        plan = None if may_block or request.form else self._plans.get(name, at)
+        if plan is not None and access in plan.rests_on and (ticket := _planned(plan, payload, nonce, asked)):
+            return ticket
+        rows = SeenRows(self._seen, access, may_block=may_block)
+        caller = access.key.user.caller("api", at, request_id=request_id, address=request.address,
                                         access_key_id=access.key.id, documents=access.documents)
         with recording.collected() as entries:
             token = using.ROWS.set(rows)
@@ -200,22 +164,24 @@ class Lane:
             finally:
                 using.ROWS.reset(token)
         [entry] = entries
-        return Asked((access.key.id, claim.nonce, window.keep_until(claim.timestamp, now)), entry, rows.rests_on, rows.uses,
-                     lambda: _nonce_used(authentication.owned_by(stranger, access.key), claim, request)[0],
-                     "", request, request_id, respond, answer, encode(answer.body).encode())
+        if answer.status == 200 and not may_block and not request.form:
+            self._plans.put(name, plans.made(claim.action, request, rows, entry, answer))
+        return Worked(nonce, entry, frozenset(rows.rests_on), rows.uses, "", asked, answer, encode(answer.body).encode())
 
-    def _deliver(self, group: Sequence[Asked]) -> None:
+    def _deliver(self, group: Sequence[Worked]) -> None:
         for ticket in group:
+            asked = ticket.asked
             if ticket.outcome == DONE:
-                ticket.respond(ticket.answer, ticket.payload, ticket.request_id)
+                asked.respond(ticket.answer, ticket.payload, asked.request_id)
             elif ticket.outcome == STALE:
-                self._dispatch(ticket.request, ticket.request_id, ticket.respond)
+                self._plans.forget()
+                self._dispatch(asked.request, asked.request_id, asked.respond)
             else:
                 answer = _trouble(ticket)
-                ticket.respond(answer, encode(answer.body).encode(), ticket.request_id)
+                asked.respond(answer, encode(answer.body).encode(), asked.request_id)
 
 
-def _performed(caller: Caller, claim: Claim, request: Request, rows: _Rows) -> Answer:
+def _performed(caller: Caller, claim: Claim, request: Request, rows: SeenRows) -> Answer:
     """As `dispatch.answer` after the signature, with the one difference where names of keys are looked up."""
     call, given = CALLS[claim.action], request.parameters
     try:
@@ -227,15 +193,27 @@ def _performed(caller: Caller, claim: Claim, request: Request, rows: _Rows) -> A
         return dispatch.refusal(caller, claim.action, request, refused, authenticated=True)
 
 
-def _nonce_used(stranger: Caller, claim: Claim, request: Request) -> tuple[Entry, Answer]:
-    with recording.collected() as entries:
-        answer = dispatch.refusal(stranger, claim.action, request, authentication.nonce_used(), authenticated=False)
-    return entries[0], answer
+def _planned(plan: Plan, payload: str, nonce: Nonce, asked: Asked) -> Worked | None:
+    """None where the payload is not as it should be: the whole way says what is wrong."""
+    try:
+        made = plan.kind.work(plan, payload)
+    except (Refused, ProviderError):
+        return None
+    body = {"RequestId": asked.request_id, **plan.fields, **made}
+    return Worked(nonce, plan.event(asked.request_id, asked.request.address), plan.rests_on, plan.uses, "", asked,
+                  Answer(200, body), encode(body).encode())
 
 
-def _trouble(ticket: Asked) -> Answer:
-    host = ticket.request.headers.get("host", "")
+def _nonce_used(asked: Asked) -> Answer:
+    """To the owner of the AccessKey it is a stranger's request, as in `authentication`; it stands in the trail as one."""
+    stranger = authentication.stranger(asked.request, asked.claim, at=clock.now(), request_id=asked.request_id)
+    return dispatch.refusal(authentication.owned_by(stranger, asked.access.key), asked.claim.action, asked.request,
+                            authentication.nonce_used(), authenticated=False)
+
+
+def _trouble(ticket: Worked) -> Answer:
+    host, request_id = ticket.asked.request.headers.get("host", ""), ticket.asked.request_id
     if ticket.outcome == NONCE_USED:
-        return errors.answer(authentication.nonce_used(), ticket.request_id, host)
+        return errors.answer(authentication.nonce_used(), request_id, host)
     code = "ServiceUnavailableTemporary" if ticket.outcome == UNAVAILABLE else "InternalFailure"
-    return errors.failure(ticket.request_id, host, code)
+    return errors.failure(request_id, host, code)

@@ -1,7 +1,8 @@
-"""What this process has seen of the database, so that a request need not wait for it. Nothing here is trusted: a request names what
-it rests on, and its group compares the facts in the transaction that records the use. So no message tells processes to forget.
+"""What this process has seen of the database, so that a request need not wait for it. Nothing here is trusted: a request names
+what it rests on, and its group compares the facts in the transaction that records the use. So nobody tells processes to forget.
 
-Key material is kept as it is stored, sealed. What a provider opened (a parsed private key) is kept beside it, and goes with it.
+Key material is kept as it is stored, sealed. What a provider opened (a cipher, a parsed private key) is kept beside it, and goes
+with it.
 """
 
 from __future__ import annotations
@@ -45,6 +46,10 @@ class SeenAccess(Sight):
 
     key: access.OpenAccessKey
     documents: tuple[tuple[str, str], ...]
+
+    @property
+    def usable(self) -> bool:
+        return self.key.active and bool(self.key.user.account_id)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

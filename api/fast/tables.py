@@ -1,7 +1,7 @@
 """The statements of a group: what its requests rest on, their nonces, their events. One class a database, one interface.
 
-Facts are what would change if something a request rests on changed. On PostgreSQL they are read with a shared lock, so that a change
-waits for the group or the group sees it; on SQLite the group is the only writer while it lasts.
+Facts are what would change if something a request rests on changed. On PostgreSQL they are read with a shared lock, so that a
+change waits for the group or the group sees it; on SQLite the group is the only writer while it lasts.
 """
 
 from __future__ import annotations

@@ -28,33 +28,36 @@ def signed_headers(request: Request, listed: str) -> tuple[str, ...]:
 
     A header that is not covered could be added or changed on the way.
     """
-    names = _well_formed(listed)
-    if not names:
-        raise incomplete("signed_headers_malformed")
-    present = {name for name in request.headers if name.startswith("x-acs-")}
-    if request.body:
-        present.add("content-type")
-    if not (REQUIRED | present) <= set(names):
-        raise incomplete("header_not_signed")
+    names, reason = _judged(listed, tuple(request.headers), bool(request.body))
+    if reason:
+        raise incomplete(reason)
     return names
 
 
 @lru_cache(maxsize=256)
-def _well_formed(listed: str) -> tuple[str, ...]:
-    """The names of a list; none where it is not sorted, or a name is no name or comes twice. A client lists the same always."""
+def _judged(listed: str, headers: tuple[str, ...], with_body: bool) -> tuple[tuple[str, ...], str]:
+    """The names of a list, and what is wrong with it. A client sends the same list with the same headers always."""
     names = tuple(listed.split(";"))
-    return names if all(map(_NAME.fullmatch, names)) and list(names) == sorted(set(names)) else ()
+    if not all(map(_NAME.fullmatch, names)) or list(names) != sorted(set(names)):
+        return (), "signed_headers_malformed"
+    present = {name for name in headers if name.startswith("x-acs-")}
+    if with_body:
+        present.add("content-type")
+    return names, "" if (REQUIRED | present) <= set(names) else "header_not_signed"
 
 
 def canonical_requests(request: Request, names: tuple[str, ...], hash_name: str) -> tuple[bytes, ...]:
     """Every acceptable spelling; empty where a listed header is missing or the body is not the one that was hashed."""
-    if any(name not in request.headers for name in names):
+    given = request.headers
+    try:
+        lines = [f"{name}:{given[name]}\n" for name in names]
+    except KeyError:
         return ()
     body = digest(hash_name, request.body) if request.body else EMPTY[hash_name]
     if not same(request.headers["x-acs-content-sha256"], body):
         return ()
     # Header values are bytes in latin-1 clothes (WSGI); the client hashed its UTF-8.
-    head = "".join(f"{name}:{request.headers[name]}\n" for name in names).encode("latin-1")
+    head = "".join(lines).encode("latin-1")
     queries = (request.canonical,) if request.canonical else canonical_queries(request.query)
     tail = f"\n{';'.join(names)}\n{body}".encode()
     return tuple(f"{request.method}\n/\n{query}\n".encode() + head + tail for query in queries)
