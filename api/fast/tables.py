@@ -78,7 +78,11 @@ class Sqlite:
 
     def begin(self) -> None:
         self._turn.begin()
-        self._raw.execute("BEGIN IMMEDIATE")
+        try:
+            self._raw.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._turn.end()
+            raise
 
     def commit(self) -> None:
         self._raw.execute("COMMIT")
