@@ -39,7 +39,7 @@ class QuietLogger(Logger):
             failures.log(self.error_log, "server", error)
 
 
-class Worker(Base):  # type: ignore[misc]
+class Worker(Base):
     """Takes connections one by one, so that several processes share them; ends gently on SIGTERM."""
 
     def load_wsgi(self) -> None:

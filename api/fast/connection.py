@@ -103,8 +103,10 @@ class Connection(asyncio.Protocol):
     _url = b""
 
     def on_message_begin(self) -> None:
-        self._url, self._headers, self._fields, self._body = b"", {}, [], []
-        self._size = 0
+        self._url, self._size = b"", 0
+        self._headers: dict[str, str] = {}
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
         self._reading_head, self._refused = True, None
 
     def on_url(self, url: bytes) -> None:

@@ -180,7 +180,7 @@ class Writer(threading.Thread):
 
 def stale_among(tables: Tables, sights: Iterable[Sight]) -> set[Sight]:
     """Those of which a fact is not, or no longer, so."""
-    sights, asked = [*sights], {}
+    sights, asked = [*sights], dict[str, set[Any]]()
     for sight in sights:
         for kind, name in sight.facts:
             asked.setdefault(kind, set()).add(name)

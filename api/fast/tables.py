@@ -36,7 +36,7 @@ _ONCE = "ON CONFLICT (access_key_id, nonce) DO NOTHING"
 _NONCE = ("access_key_id", "nonce", "forget_at")
 _COLUMNS = tuple(Entry.__dataclass_fields__)
 # A column of the table that an entry does not know takes its model's default.
-_OTHERS = tuple((field.column, field.get_default()) for field in Event._meta.concrete_fields
+_OTHERS = tuple((str(field.column), field.get_default()) for field in Event._meta.concrete_fields
                 if field.column not in (*_COLUMNS, "id"))
 _ALL = (*_COLUMNS, *(column for column, _ in _OTHERS))
 _after_at = attrgetter(*_COLUMNS[1:])
@@ -112,13 +112,13 @@ class Sqlite:
         return rows
 
     def claim(self, nonces: Sequence[Nonce]) -> list[bool]:
-        nonces = [(key, text, _stored(keep_until)) for key, text, keep_until in nonces]
+        rows = [(key, text, _stored(keep_until)) for key, text, keep_until in nonces]
         self._raw.execute("SAVEPOINT nonces")
-        if self._insert("access_usednonce", _NONCE, nonces, _ONCE) == len(nonces):
-            return [True] * len(nonces)
+        if self._insert("access_usednonce", _NONCE, rows, _ONCE) == len(rows):
+            return [True] * len(rows)
         # One of them is used: now each by itself, to see which.
         self._raw.execute("ROLLBACK TO nonces")
-        return [self._insert("access_usednonce", _NONCE, [nonce], _ONCE) == 1 for nonce in nonces]
+        return [self._insert("access_usednonce", _NONCE, [row], _ONCE) == 1 for row in rows]
 
     def store(self, entries: Sequence[Entry]) -> None:
         self._insert("audit_event", _ALL, [(_stored(entry.at), *_after_at(entry), *_DEFAULTS) for entry in entries])

@@ -8,8 +8,10 @@ from django.db.backends.sqlite3 import base
 
 from audit.turns import Turn
 
+_Django: Any = base.DatabaseWrapper  # the stubs know nothing of what is overridden here
 
-class DatabaseWrapper(base.DatabaseWrapper):
+
+class DatabaseWrapper(_Django):
     _turn: Turn | None = None
 
     def _start_transaction_under_autocommit(self) -> None:
