@@ -74,11 +74,11 @@ def memory_mib(pid: int) -> float:
     return max(sizes) / 1024
 
 
-def start(command: list[str], environment: dict[str, str], port: int) -> Server:
+def start(command: list[str], environment: dict[str, str], port: int, log: int | None = None) -> Server:
     """On the first core: it inherits this process's."""
     os.sched_setaffinity(0, {CORES[0]})
     before = time.monotonic()
-    process = subprocess.Popen(command, cwd=ROOT, env=environment)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=log)
     wait_for(partial(answers, port), what=f"the start of {command}")
     os.sched_setaffinity(0, {CORES[-1]})
     return Server(process, port, started_in=time.monotonic() - before)
@@ -133,7 +133,7 @@ def main() -> None:
         made = json.loads(product.manage("shell", "--no-imports", "--command", report.MAKE_KEYS))
         rows = [Row(name, server, call) for name, server, call in report.calls(made)]
         for peer in peers.found():
-            servers[peer.name] = start(peer.command, peer.environment(), peer.port)
+            servers[peer.name] = start(peer.command, peer.environment(), peer.port, subprocess.DEVNULL)
             rows.append(Row(f"{peer.name}: Encrypt", peer.name, peer.prepare()))
         for server in servers.values():
             running.callback(end, server.process)

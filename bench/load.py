@@ -19,10 +19,12 @@ class Result:
 
 
 class _Client(asyncio.Protocol):
-    """One connection: the next request goes when the answer to the last one is whole."""
+    """One connection: the next request goes when the answer to the last one is whole. A server that keeps no connection
+    (HTTP/1.0) gets a new one for each request."""
 
-    def __init__(self, requests: Iterator[bytes], result: Result, done: asyncio.Future[None]) -> None:
-        self._requests, self._result, self._done = requests, result, done
+    def __init__(self, port: int, requests: Iterator[bytes], result: Result, done: asyncio.Future[None]) -> None:
+        self._port, self._requests, self._result, self._done = port, requests, result, done
+        self._again: asyncio.Task[Any] | None = None
         self._buffer, self._sent = b"", 0.0
 
     def connection_made(self, transport: Any) -> None:
@@ -49,10 +51,16 @@ class _Client(asyncio.Protocol):
         self._result.latencies.append(time.perf_counter() - self._sent)
         if b" 200 " not in head[:16]:
             self._result.refused.append(body[:200])
-        self._next()
+        if head.startswith(b"HTTP/1.0"):
+            self._sent = 0.0
+        else:
+            self._next()
 
     def connection_lost(self, error: Exception | None) -> None:
-        if not self._done.done():
+        if not self._sent and not self._done.done():
+            loop = asyncio.get_running_loop()
+            self._again = loop.create_task(loop.create_connection(lambda: self, "127.0.0.1", self._port))  # type: ignore[arg-type]
+        elif not self._done.done():
             self._done.set_exception(error or ConnectionError("the server hung up"))
 
 
@@ -61,7 +69,7 @@ async def _run(port: int, requests: list[bytes], connections: int) -> Result:
     ends = [loop.create_future() for _ in range(connections)]
     start = time.perf_counter()
     for end in ends:
-        await loop.create_connection(lambda end=end: _Client(waiting, result, end), "127.0.0.1", port)  # type: ignore[misc]
+        await loop.create_connection(lambda end=end: _Client(port, waiting, result, end), "127.0.0.1", port)  # type: ignore[misc]
     await asyncio.gather(*ends)
     result.seconds = time.perf_counter() - start
     return result
