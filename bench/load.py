@@ -20,7 +20,7 @@ class Result:
 
 class _Client(asyncio.Protocol):
     """One connection: the next request goes when the answer to the last one is whole. A server that keeps no connection
-    (HTTP/1.0) gets a new one for each request."""
+    gets a new one for each request."""
 
     def __init__(self, port: int, requests: Iterator[bytes], result: Result, done: asyncio.Future[None]) -> None:
         self._port, self._requests, self._result, self._done = port, requests, result, done
@@ -51,7 +51,7 @@ class _Client(asyncio.Protocol):
         self._result.latencies.append(time.perf_counter() - self._sent)
         if b" 200 " not in head[:16]:
             self._result.refused.append(body[:200])
-        if head.startswith(b"HTTP/1.0"):
+        if head.startswith(b"HTTP/1.0") or b"connection: close" in head.lower():
             self._sent = 0.0
         else:
             self._next()
