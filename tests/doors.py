@@ -5,6 +5,8 @@ Each door answers ``ok`` or the code of the refusal, so that they can be compare
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -75,6 +77,35 @@ def api_server() -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def fast_server() -> Iterator[str]:
+    """``host:port`` of the fast lane over the database of this test, its event loop in a thread."""
+    from api.fast.lane import Lane
+    from api.fast.server import Server
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    started, ended = threading.Event(), threading.Event()
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        lane = Lane(loop)
+        server = Server(loop, lane.take, [listener])
+        started.set()
+        await asyncio.to_thread(ended.wait)
+        await server.finish(5)
+        await asyncio.to_thread(lane.stop)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    started.wait()
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        ended.set()
+        thread.join()
+        listener.close()
 
 
 def request(name: str, **parameters: Any) -> Any:
