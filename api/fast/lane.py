@@ -19,6 +19,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connections
 
+from access.access_keys import is_to_note
 from api import authentication, dispatch, errors, failures, responding
 from api.calls import CALLS
 from api.errors import Answer
@@ -103,7 +104,7 @@ class Lane:
         except (Elsewhere, Refused):  # refused before anybody was recognised: dispatch records what has to be
             self._dispatch(request, request_id, respond)
         except Blocking:
-            self._pool.submit(self._work, request, request_id, respond, may_block=True)
+            self._pool.submit(self._block, request, request_id, respond)
         except Unseen as unseen:
             self._pool.submit(self._look, unseen, request, request_id, respond, looks - 1)
         except Exception as error:  # noqa: BLE001 - the outermost door of this lane; dispatch has its own
@@ -111,6 +112,10 @@ class Lane:
             self._dispatch(request, request_id, respond)
         else:
             self._writer.add(ticket)
+
+    def _block(self, request: Request, request_id: str, respond: Respond) -> None:
+        responding.drop_stale_connections()
+        self._work(request, request_id, respond, may_block=True)
 
     def _look(self, unseen: Unseen, request: Request, request_id: str, respond: Respond, looks: int) -> None:
         """In a thread: reads what is missing, then back to the loop."""
@@ -148,6 +153,9 @@ class Lane:
         if not access.usable or schemes.why_not(access.key.secret, request, claim, now):
             raise Elsewhere
         at = (now + self._offset).replace(microsecond=0)
+        if is_to_note(access.key.last_used_at, at):
+            self._seen.forget({access})
+            raise Elsewhere  # dispatch notes the use, once in a while; what is read then knows of it
         nonce = (access.key.id, claim.nonce, window.keep_until(claim.timestamp, now))
         asked = Asked(request, request_id, respond, claim, access)
         name, payload = plans.name_of(access.key.id, claim.action, claim.version, request.query)

@@ -66,12 +66,14 @@ class SeenRows(using.Rows):
             raise Elsewhere
         if not self._may_block and not here(sight):
             raise Blocking
-        assert sight.opened is not None  # noqa: S101 - it comes with the row
-        self._opened[sight.row.version_id] = sight.opened
+        if sight.opened is not None:
+            self._opened[sight.row.version_id] = sight.opened
         return sight.row
 
     def opened(self, row: KeyMaterial, key: Key) -> tuple[Engine, Material]:
-        return self._opened[row.version_id]
+        """What is in an HSM is asked for anew each time, as by everybody: where its members are may change at any time, and
+        moves no revision."""
+        return self._opened.get(row.version_id) or super().opened(row, key)
 
     def all_opened(self) -> list[tuple[Engine, Material]]:
         return [*self._opened.values()]

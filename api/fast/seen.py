@@ -15,7 +15,9 @@ from typing import Any, Generic, TypeVar
 from access import operations as access
 from access.models import UserPolicy
 from crypto.engine import Engine
+from crypto.errors import MaterialGone
 from crypto.provider import Material
+from crypto.registry import SOFTWARE
 from keys import lookup
 from keys.models import Alias, Key, KeyMaterial, KeyVersion
 from keys.operations import using
@@ -54,7 +56,8 @@ class SeenAccess(Sight):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeenKey(Sight):
-    """A key, with instance and tags, and one of its versions; `row` is None where it has no material."""
+    """A key, with instance and tags, and one of its versions; `row` is None where it has no material, `opened` where no process
+    keeps it open."""
 
     key: Key
     version: KeyVersion | None = None
@@ -160,13 +163,18 @@ class Seen:
         version.key, row.version = key, version
         wrapping = row.wrapping_key
         facts["wrapping", wrapping.pk] = (wrapping.generation, wrapping.provider, wrapping.destroyed_at is None)
-        engine, material = using.Rows().opened(row, key)
+        if wrapping.provider != SOFTWARE:
+            return SeenKey(facts, key, version, row)
+        try:
+            engine, material = using.Rows().opened(row, key)
+        except MaterialGone:  # its instance was released, or its instance key rotated, between two of these reads
+            return SeenKey(facts, key, version)
         return SeenKey(facts, key, version, row, (engine, material.kept_with({})))
 
 
 def here(sight: SeenKey) -> bool:
     """Whether the event loop itself may use this material: quick arithmetic of this process. A private RSA key takes a
     millisecond, and an HSM as long as it likes."""
-    return sight.row is not None and sight.row.wrapping_key.provider == "software" and not sight.key.spec.startswith("RSA")
+    return sight.opened is not None and not sight.key.spec.startswith("RSA")
 
 

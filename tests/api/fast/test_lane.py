@@ -22,7 +22,7 @@ from audit.turns import Turn
 from base import clock
 from keys import operations
 from keys.states import State
-from tests import make
+from tests import doors
 from tests.api.live.clients import call
 from tests.doors import SDK_WARNINGS, fast_server
 from tests.keys.calls import DIGEST, ECDSA, HMAC, OAEP, TEXT, version_of
@@ -34,7 +34,7 @@ class Api:
     """As `tests.api.live.clients` wants it."""
 
     def __init__(self, host, who):
-        self.host, (self.access_key_id, self.access_key_secret) = host, make.access_key(who)
+        self.host, (self.access_key_id, self.access_key_secret) = host, doors.used_access_key(who)
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-
 from tests.api.fast.conftest import TEXT, serving
 from tests.api.live.clients import call
 from tests.live import descendants
@@ -25,21 +23,34 @@ ALL = """
 from audit.models import Event
 print(*Event.objects.filter(outcome="ok").order_by("id").values_list("action", flat=True))
 """
-# What ends the use of a key, as Python for `manage.py shell`, and the code that callers hear from then on.
-ENDS = {
-    "a Deny is attached": ("Forbidden.NoPermission", """
-from access import operations; from access.models import User; from base import clock; from base.caller import Caller
+HEAD = """
+from access import access_keys, operations as access, people
+from access.models import AccessKey, User
+from base import clock
+from base.caller import Caller
+from instances import operations as instances
+from instances.models import Instance, WrappingKey
+from keys import operations as keys, rewrapping
+who, admin, home = Caller.system(clock.now()), User.objects.get(username="admin"), Instance.objects.get()
+pair = AccessKey.objects.select_related("user").first()
 deny = '{"Version":"1","Statement":[{"Effect":"Deny","Action":["kms:Encrypt"],"Resource":["*"]}]}'
-operations.attach_policy(Caller.system(clock.now()), User.objects.get(username="admin"), name="stop", document=deny)"""),
-    "the AccessKey is disabled": ("InvalidAccessKeyId.Inactive", """
-from access.models import AccessKey
-AccessKey.objects.update(status="Inactive")"""),
-    "the user is deactivated": ("InvalidAccessKeyId.Inactive", """
-from access.models import User
-User.objects.filter(username="admin").update(is_active=False)"""),
-    "the instance key is destroyed": ("", """
-from base import clock; from instances.models import WrappingKey
-WrappingKey.objects.update(destroyed_at=clock.now(), sealed=b"")"""),
+"""
+# What ends the use of a key, as Python for `manage.py shell`; the code that callers hear from then on; what brings it back.
+ENDS = {
+    "a Deny is attached": ("access.attach_policy(who, admin, name='stop', document=deny)", "Forbidden.NoPermission",
+                           "access.detach_policy(who, admin, name='stop')"),
+    "another role": ("people.set_user_role(who, admin, role='auditor')", "Forbidden.NoPermission",
+                     "people.set_user_role(who, admin, role='administrator')"),
+    "the user is deactivated": ("people.deactivate_user(who, admin)", "InvalidAccessKeyId.Inactive",
+                                "people.reactivate_user(who, admin)"),
+    "the AccessKey is disabled": ("access_keys.update_access_key(who, pair, status='Inactive')", "InvalidAccessKeyId.Inactive",
+                                  "access_keys.update_access_key(who, pair, status='Active')"),
+    "the term is over": ("home.move(end_at=clock.now(), grace_policy='drain')", "Rejected.Unavailable",
+                         "instances.renew_instance(who, home, months=1)"),
+    "the instance is released": ("keys.refund_instance(who, home, force_delete_without_backup=True)",
+                                 "Forbidden.KeyNotFound", ""),
+    "the AccessKey is deleted": ("access_keys.update_access_key(who, pair, status='Inactive');"
+                                 "access_keys.delete_access_key(who, pair)", "InvalidAccessKeyId.NotFound", ""),
 }
 
 
@@ -78,27 +89,47 @@ def test_the_test_would_notice_a_process_that_trusts_what_it_has_seen(tmp_path):
         assert used_after_disable(server, rounds=1) > 0
 
 
-@pytest.mark.parametrize("what", ENDS)
-def test_nor_after(tmp_path, what):
-    nor_after(serving(tmp_path), *ENDS[what])
-
-
-def test_nor_after_a_policy_whose_user_is_held(tmp_path, postgres_database):
-    nor_after(serving(tmp_path, DATABASE_URL=postgres_database), *ENDS["a Deny is attached"])
-
-
-def nor_after(started, code, change):
-    with started as server:
+def test_nor_after_anything_else_that_ends_it(serve):
+    with serve() as server:
         key = new_key(server)
-        with server.hammered("Encrypt", {"KeyId": key, "Plaintext": TEXT}, clients=6):
-            server.wait_for(100)
-            server.python(change)
-            ended = time.monotonic()
-            server.wait_for(len(server.said) + 60)
-        late = [one for one in server.said if one.sent > ended]
-        assert late
-        assert "ok" not in {one.code for one in late}
-        assert not code or {one.code for one in late} == {code}
+        for what, (end, code, undo) in ENDS.items():
+            assert late_codes(server, key, HEAD + end) == {code}, what
+            if undo:
+                server.python(HEAD + undo)
+
+
+def late_codes(server, key, change):
+    """What those are told who ask after the change."""
+    before = len(server.said)
+    with server.hammered("Encrypt", {"KeyId": key, "Plaintext": TEXT}, clients=6):
+        server.wait_for(before + 100)
+        server.python(change)
+        ended = time.monotonic()
+        server.wait_for(len(server.said) + 60)
+    late = {one.code for one in server.said[before:] if one.sent > ended}
+    assert {one.code for one in server.said[before:]} > late or late == {"InvalidAccessKeyId.NotFound"}
+    return late
+
+
+ROTATED = """
+from datetime import timedelta
+keys.rotate_instance_key(who, home)
+print(rewrapping.rewrap_superseded(clock.now() + rewrapping.REST + timedelta(seconds=1)))
+print(WrappingKey.objects.filter(destroyed_at=None).count())
+"""
+
+
+def test_a_rotation_of_the_instance_key_is_felt_by_nobody(serve):
+    with serve() as server:
+        key = new_key(server)
+        blob = call(server, "Encrypt", {"KeyId": key, "Plaintext": TEXT}).body["CiphertextBlob"]
+        with server.hammered("Encrypt", {"KeyId": key, "Plaintext": TEXT}, clients=6), \
+                server.hammered("Decrypt", {"CiphertextBlob": blob}, clients=6):
+            for _ in range(2):
+                server.wait_for(len(server.said) + 100)
+                assert server.python(HEAD + ROTATED).split() == ["1", "1"]
+            server.wait_for(len(server.said) + 100)
+        assert {one.code for one in server.said} == {"ok"}
 
 
 def missing_after_kill(server):
