@@ -49,8 +49,13 @@ def delete_access_key(caller: Caller, key: AccessKey) -> None:
             raise Refused(Refusal("Rejected.StateModifiedFailed", {"id": key.pk}, reason="changed_meanwhile", who="user"))
 
 
+def is_to_note(known: datetime | None, at: datetime) -> bool:
+    """Whether a use now is to be noted. known: when the last one was."""
+    return known is None or at - known >= NOTED_EVERY
+
+
 def note_use(access_key_id: str, known: datetime | None, at: datetime) -> None:
     """known: when the last use was noted. Not an operation: what the request does is recorded by itself."""
-    if known is None or at - known >= NOTED_EVERY:
+    if is_to_note(known, at):
         stale = Q(last_used_at=None) | Q(last_used_at__lte=at - NOTED_EVERY)
         AccessKey.objects.filter(stale, pk=access_key_id).update(last_used_at=at)

@@ -30,6 +30,7 @@ class OpenAccessKey:
     id: str
     user: User
     active: bool
+    status: str
     secret: str = field(repr=False)
     last_used_at: datetime | None = None
 
@@ -83,6 +84,7 @@ def attach_policy(caller: Caller, user: User, *, name: str, document: str) -> Us
         people_gate.hold(user.account_id)
         others = [one for one in people_gate.policies_of(user) if one[0] != name]
         people_gate.permit("AttachPolicyToUser", caller, user, documents=[*others, (name, document)])
+        _hold(user)
         policy, new = UserPolicy.objects.update_or_create(user=user, name=name, defaults={"document": document})
         recording.record(caller, "AttachPolicyToUser", ("user", user.username), policy=name, replaced=not new)
     return policy
@@ -95,11 +97,17 @@ def detach_policy(caller: Caller, user: User, *, name: str) -> None:
         people_gate.hold(user.account_id)
         rest = [one for one in people_gate.policies_of(user) if one[0] != name]
         people_gate.permit("DetachPolicyFromUser", caller, user, documents=rest)
+        _hold(user)
         gone, _ = UserPolicy.objects.filter(user=user, name=name).delete()
         if not gone:
             raise Refused(Refusal("Forbidden.ResourceNotFound", {"policy": name[:128], "user": user.username},
                                   reason="user_policy_not_found", who="user"))
         recording.record(caller, "DetachPolicyFromUser", ("user", user.username), policy=name)
+
+
+def _hold(user: User) -> None:
+    """A request that rests on the user's policies holds the user: whoever changes them waits for it, or is seen by it."""
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 def active_callers(account: str, *, at: datetime) -> Iterator[Caller]:
@@ -133,7 +141,7 @@ def open_access_key(access_key_id: str) -> OpenAccessKey | None:
     if key is None:
         return None
     secret = purpose_key(PURPOSE).open(bytes(key.sealed_secret), _identity(key.user, key.pk)).decode()
-    return OpenAccessKey(key.pk, key.user, key.status == AccessKey.Status.ACTIVE and key.user.is_active, secret,
+    return OpenAccessKey(key.pk, key.user, key.status == AccessKey.Status.ACTIVE and key.user.is_active, key.status, secret,
                          key.last_used_at)
 
 

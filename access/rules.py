@@ -7,6 +7,7 @@ wins (reference `keys.md` 12.1).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from access import policies
 from access.statements import ALLOW, DENY, NO_TAGS, Request, Statement, first, look_at_tags
@@ -63,14 +64,29 @@ def why_not_permitted(caller: Caller, action: str, resource: str = "", tags: Map
     resource: its ARN; left out, the container or account that `action` is about. attached: what the resource's own policy
     says to this caller. foreign: the resource belongs to another account.
     """
-    asked = Request(f"kms:{action}", resource or ids.arn(caller.region, caller.account, CONTAINERS.get(action, "*")), tags)
-    own = own_statements(caller)
+    resource = resource or ids.arn(caller.region, caller.account, CONTAINERS.get(action, "*"))
+    # Where no tag can matter the same question has the same answer, and the busiest callers ask little else.
+    question = (own_statements(caller), attached, f"kms:{action}", resource)
+    denying, said_yes = _known(*question) if tags is NO_TAGS else _decide(*question, tags)
+    if not denying and (all(said_yes) if foreign else any(said_yes)):
+        return ()
     facts = {"action": action, "principal": caller.principal, "roles": list(caller.roles)}
-    if denying := first(DENY, (*own, *attached), asked):
+    if denying:
         facts |= {"policy": denying.policy, "statement": denying.sid}
         return (Refusal("Forbidden.NoPermission", facts, reason="denied_by_policy", who="administrator",
                         lifted_by="page:access"),)
-    said_yes = [first(ALLOW, side, asked) is not None for side in (own, attached)]
-    if all(said_yes) if foreign else any(said_yes):
-        return ()
     return (Refusal("Forbidden.NoPermission", facts, who="administrator", lifted_by="page:access"),)
+
+
+def _decide(own: tuple[Statement, ...], attached: tuple[Statement, ...], action: str, resource: str,
+            tags: Mapping[str, str]) -> tuple[Statement | None, tuple[bool, bool]]:
+    """(the statement that denies, whether the caller's own side and the resource's side allow)"""
+    asked = Request(action, resource, tags)
+    return (first(DENY, (*own, *attached), asked),
+            (first(ALLOW, own, asked) is not None, first(ALLOW, attached, asked) is not None))
+
+
+@lru_cache(maxsize=4096)
+def _known(own: tuple[Statement, ...], attached: tuple[Statement, ...], action: str,
+           resource: str) -> tuple[Statement | None, tuple[bool, bool]]:
+    return _decide(own, attached, action, resource, NO_TAGS)

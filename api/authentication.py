@@ -45,16 +45,21 @@ def authenticate(request: Request, claim: Claim, claimed: Caller, key: OpenAcces
         raise Refused(Refusal("InvalidAccessKeyId.Inactive", who="administrator"))
     if refusal := schemes.why_not(key.secret, request, claim, now):
         raise Refused(refusal)
-    _use_nonce(claim, key.id, now)
+    check_nonce(claim)
+    if not claim_nonce(key.id, claim.nonce, keep_until=window.keep_until(claim.timestamp, now)):
+        raise nonce_used()
     note_use(key.id, key.last_used_at, claimed.at)
     return key.user.caller("api", claimed.at, request_id=claimed.request_id, address=request.address,
                            access_key_id=key.id)
 
 
-def _use_nonce(claim: Claim, access_key_id: str, now: datetime) -> None:
+def check_nonce(claim: Claim) -> None:
+    """Raises Refused for a nonce that is none."""
     if not claim.nonce:
         raise missing("SignatureNonce")
     if len(claim.nonce) > NONCE_LIMIT or not claim.nonce.isprintable():
         raise Refused(Refusal("InvalidParameter", {"name": "SignatureNonce"}, reason="nonce", who="user"))
-    if not claim_nonce(access_key_id, claim.nonce, keep_until=window.keep_until(claim.timestamp, now)):
-        raise Refused(Refusal("SignatureNonceUsed", who="user"))
+
+
+def nonce_used() -> Refused:
+    return Refused(Refusal("SignatureNonceUsed", who="user"))

@@ -36,6 +36,12 @@ class Call:
 
     def perform(self, caller: Caller, given: Given) -> answers.Body:
         """Raises Refused: every refused parameter at once, or the first name that is not found, or the operation's own."""
+        values = self.read(given)
+        found = {argument: self.parameters[argument].find(caller, value) for argument, value in values.items()}
+        return self.answer(caller, self.act(caller, found))
+
+    def read(self, given: Given) -> dict[str, Any]:
+        """argument -> value, before names are looked up. Raises Refused with every refused parameter."""
         values: dict[str, Any] = {}
         refusals: list[Refusal] = []
         for argument, parameter in self.parameters.items():
@@ -45,8 +51,7 @@ class Call:
                 refusals += refused.refusals
         if refusals:
             raise Refused(*refusals)
-        found = {argument: self.parameters[argument].find(caller, value) for argument, value in values.items()}
-        return self.answer(caller, self.act(caller, found))
+        return values
 
     def act(self, caller: Caller, found: dict[str, Any]) -> Any:
         return self.operation(caller, **found)
@@ -55,10 +60,10 @@ class Call:
 class CallForEnclaves(Call):
     """A call that could also answer to an attested enclave (`Recipient`), which is not documented by the vendor."""
 
-    def perform(self, caller: Caller, given: Given) -> answers.Body:
+    def read(self, given: Given) -> dict[str, Any]:
         if "Recipient" in given:
             raise Refused(Refusal("UnsupportedOperation", {"name": "Recipient"}, reason="recipient_not_supported"))
-        return super().perform(caller, given)
+        return super().read(given)
 
 
 class CallOnKeyOrInstance(Call):

@@ -29,7 +29,6 @@ _SYNTAX = ("MissingParameter", "InvalidParameter")
 
 def answer(request: Request, request_id: str) -> Answer:
     """Raises Refused only for requests of nobody; everything else is answered here."""
-    host = request.headers.get("host", "")
     claim = schemes.claim(request)
     caller = authentication.stranger(request, claim, at=clock.now(), request_id=request_id)
     key = authentication.opened(caller)
@@ -42,31 +41,42 @@ def answer(request: Request, request_id: str) -> Answer:
         throttle.admit(caller, claim.action)
         body = perform(caller, claim.action, claim.version, request.parameters)
     except Refused as refused:
-        recording.refusal(caller, _action_name(claim.action), refused.target or _named_key(request.parameters), refused)
-        if authenticated and claim.action in CALLS and CALLS[claim.action].can_be_dry and _dry_run(request.parameters):
-            return _dry(refused, request_id, host)
-        return errors.answer(refused, request_id, host, explained=authenticated)
+        return refusal(caller, claim.action, request, refused, authenticated=authenticated)
     return Answer(200, {"RequestId": request_id} | body)
+
+
+def refusal(caller: Caller, action: str, request: Request, refused: Refused, *, authenticated: bool) -> Answer:
+    """The answer to a refused request, which stands in the audit trail then. Every door of the API ends here."""
+    given, host = request.parameters, request.headers.get("host", "")
+    recording.refusal(caller, _action_name(action), refused.target or _named_key(given), refused)
+    if authenticated and action in CALLS and CALLS[action].can_be_dry and _dry_run(given):
+        return _dry(refused, caller.request_id, host)
+    return errors.answer(refused, caller.request_id, host, explained=authenticated)
 
 
 def perform(caller: Caller, action: str, version: str, given: Given) -> dict[str, object]:
     """The body of the answer, without RequestId. Raises Refused."""
+    well_formed(action, version, given)
+    call = CALLS.get(action)
+    if call is not None:
+        return call.perform(caller, given)
+    if action in NOT_YET or action in LEGACY:
+        reason = "action_not_yet" if action in NOT_YET else "action_legacy"
+        raise Refused(Refusal("UnsupportedOperation", {"action": action}, reason=reason))
+    raise Refused(Refusal("InvalidAction.NotFound", who="user"))
+
+
+def well_formed(action: str, version: str, given: Given) -> None:
+    """What all actions have in common. Raises Refused."""
     if not action or not version:
         raise missing("Action" if not action else "Version")
     if given.get("Format", "") not in FORMATS:
         raise Refused(Refusal("InvalidParameter.Format", {"name": "Format"}, who="user"))
     if version != VERSION:
         raise Refused(Refusal("InvalidVersion", who="user"))
-    call = CALLS.get(action)
-    if call is not None:
-        if _dry_run(given) and not call.can_be_dry:
-            # The vendor ignores it here. Somebody who wrote it did not mean to schedule a deletion.
-            raise Refused(Refusal("UnsupportedOperation", {"action": action}, reason="dry_run_not_supported", who="user"))
-        return call.perform(caller, given)
-    if action in NOT_YET or action in LEGACY:
-        reason = "action_not_yet" if action in NOT_YET else "action_legacy"
-        raise Refused(Refusal("UnsupportedOperation", {"action": action}, reason=reason))
-    raise Refused(Refusal("InvalidAction.NotFound", who="user"))
+    if action in CALLS and _dry_run(given) and not CALLS[action].can_be_dry:
+        # The vendor ignores it here. Somebody who wrote it did not mean to schedule a deletion.
+        raise Refused(Refusal("UnsupportedOperation", {"action": action}, reason="dry_run_not_supported", who="user"))
 
 
 def _action_name(action: str) -> str:

@@ -22,12 +22,18 @@ Pairs = tuple[tuple[str, str], ...]
 
 _BROKEN_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,64}")
+# Pairs encoded as signatures encode them: unreserved characters as they are, every other byte as %XX in upper case.
+_CANONICAL = re.compile(
+    rb"(?:[A-Za-z0-9._~-]++=(?:[A-Za-z0-9._~-]++|%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF]))*+"
+    rb"(?:&(?!\Z)|\Z))++")
+_BASE64 = ((b"%2B", b"+"), (b"%2F", b"/"), (b"%3D", b"="))
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """headers: lower-case names; values as WSGI gives them, each character one byte. parameters: query and form merged,
-    every name once. Whatever may hold plaintext stays out of repr, because a repr ends up in logs."""
+    every name once. canonical: the query as it came, where that is the form that signatures cover; empty where it has to be
+    built first. Whatever may hold plaintext stays out of repr, because a repr ends up in logs."""
 
     method: str
     headers: Mapping[str, str] = field(repr=False)
@@ -35,6 +41,7 @@ class Request:
     form: Pairs = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
     address: str = ""
+    canonical: str = field(default="", repr=False)
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -70,6 +77,31 @@ def decode_form(raw: bytes) -> Pairs:
     return tuple(pairs)
 
 
+def decode_canonical(raw: bytes) -> Pairs | None:
+    """The pairs of a query that is in canonical form already: encoded as signatures encode, sorted, every name once. None
+    for any other, which `decode_form` reads; where both read a query they read the same."""
+    if not _CANONICAL.fullmatch(raw):
+        return None
+    pieces = [piece.partition(b"=") for piece in raw.split(b"&")]
+    names = [name for name, _, _ in pieces]
+    if len(names) > FIELD_LIMIT or names != sorted(set(names)):
+        return None
+    try:
+        return tuple((name.decode(), _decoded(value)) for name, _, value in pieces)
+    except UnicodeDecodeError:
+        return None
+
+
+def _decoded(value: bytes) -> str:
+    """Most values are plain or Base64, which takes no search for every percent sign."""
+    if b"%" not in value:
+        return value.decode()
+    short = value
+    for code, character in _BASE64:
+        short = short.replace(code, character)
+    return (unquote_to_bytes(value) if b"%" in short else short).decode()
+
+
 def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
     found = {name[5:].lower().replace("_", "-"): value.strip(" \t")
              for name, value in environ.items() if name.startswith("HTTP_")}
@@ -79,7 +111,7 @@ def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _too_large(status_reason: str) -> Refused:
+def too_large(status_reason: str) -> Refused:
     return Refused(Refusal("RequestTooLarge", {"limit": BODY_LIMIT}, reason=status_reason, who="user"))
 
 
@@ -90,7 +122,7 @@ def _body(environ: Mapping[str, Any]) -> bytes:
         if not length.isascii() or not length.isdecimal():
             raise unparsable("broken_content_length")
         if int(length[:20]) > BODY_LIMIT:
-            raise _too_large("body_too_large")
+            raise too_large("body_too_large")
         body = source.read(int(length))
         if len(body) != int(length):
             raise unparsable("body_cut_short")
@@ -102,7 +134,7 @@ def _body(environ: Mapping[str, Any]) -> bytes:
         parts.append(part)
         size += len(part)
     if size > BODY_LIMIT:
-        raise _too_large("body_too_large")
+        raise too_large("body_too_large")
     return b"".join(parts)
 
 
@@ -116,19 +148,30 @@ def _refuse_twice(pairs: Pairs) -> None:
 
 def read(environ: Mapping[str, Any]) -> Request:
     """The request in `environ`. Raises Refused in the vendor's codes; reads the body in every case that could go on."""
-    method = str(environ.get("REQUEST_METHOD", ""))
+    method, raw_query = str(environ.get("REQUEST_METHOD", "")), str(environ.get("QUERY_STRING", "")).encode("latin-1")
+    check_line(method, str(environ.get("PATH_INFO", "/")), raw_query)
+    return assemble(method, raw_query, _headers(environ), _body(environ), str(environ.get("REMOTE_ADDR", "")))
+
+
+def check_line(method: str, path: str, raw_query: bytes) -> None:
+    """What is wrong before any header is looked at. Raises Refused."""
     if method not in ("GET", "POST"):
         raise Refused(Refusal("UnsupportedHTTPMethod", who="user"))
     # "" is the path of an absolute target without one; every signature has "/" for both.
-    if environ.get("PATH_INFO", "/") not in ("", "/"):
+    if path not in ("", "/"):
         raise Refused(Refusal("InvalidApi.NotFound", who="user"))
-    raw_query = str(environ.get("QUERY_STRING", "")).encode("latin-1")
     if len(raw_query) > QUERY_LIMIT:
-        raise _too_large("query_too_large")
-    headers, body = _headers(environ), _body(environ)
+        raise too_large("query_too_large")
+
+
+def assemble(method: str, raw_query: bytes, headers: Mapping[str, str], body: bytes, address: str) -> Request:
+    """The request of a line that `check_line` has passed. Raises Refused."""
     is_form = headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
     if body and not is_form:
         raise unparsable("body_is_no_form")
+    query = decode_canonical(raw_query)
+    if query is not None and not body:
+        return Request(method, headers, query, (), b"", address, raw_query.decode())
     query, form = decode_form(raw_query), decode_form(body)
     _refuse_twice(query + form)
-    return Request(method, headers, query, form, body, str(environ.get("REMOTE_ADDR", "")))
+    return Request(method, headers, query, form, body, address)

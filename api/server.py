@@ -1,8 +1,7 @@
 """The process that serves the API: gunicorn's settings, read by ``gunicorn -c python:api.server``.
 
-Why gunicorn: request lines of old SDKs exceed 90 KB, and hyper-based servers refuse them above 64 KB with an empty answer,
-which no SDK can parse. Address, port and number of processes come from Django's settings (KMS_BIND, KMS_API_PORT,
-KMS_API_WORKERS). There is no access log: query strings hold plaintext.
+gunicorn keeps the processes, and `api.worker` serves in each. Address, port, number of processes and TLS come from Django's
+settings (KMS_BIND, KMS_API_PORT, KMS_API_WORKERS, KMS_API_TLS_CERT). There is no access log: query strings hold plaintext.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
-from api.worker import REQUEST_LINE_LIMIT, QuietLogger, Worker
+from api.worker import QuietLogger, Worker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kmsconsole.settings")
 
@@ -34,6 +33,7 @@ def on_starting(arbiter: Any) -> None:
     django.setup()
     from django.db import connections
 
+    import api.fast.lane  # noqa: F401 - what this process has imported its workers share
     from crypto.errors import RootKeyError
     from instances import opening
 
@@ -46,20 +46,13 @@ def on_starting(arbiter: Any) -> None:
         connections.close_all()  # a connection must not be inherited by the workers
 
 
-wsgi_app = "api.wsgi:application"
+wsgi_app = "api.wsgi:application"  # gunicorn wants one; the worker answers by itself
 bind = [address(settings.KMS_BIND, settings.KMS_API_PORT)]
 workers = settings.KMS_API_WORKERS
 worker_class = Worker
-threads = 8
 timeout = 60
 graceful_timeout = 20
-keepalive = 65  # longer than clients keep idle connections, so that none is closed under a request
-limit_request_line = REQUEST_LINE_LIMIT
-limit_request_fields = 100
-limit_request_field_size = 16 * 1024
-http_parser = "python"  # the C parser is optional and would change what is refused
-forwarder_headers = ""  # a client may not set SCRIPT_NAME or PATH_INFO
-secure_scheme_headers: dict[str, str] = {}
+certfile, keyfile = settings.KMS_API_TLS_CERT or None, settings.KMS_API_TLS_KEY or None
 control_socket_disable = True
 accesslog = None
 errorlog = "-"

@@ -1,53 +1,28 @@
-"""gunicorn's threaded worker, made fit for this API: JSON for broken HTTP, no request line in any log, slow clients cut.
+"""gunicorn's worker that serves the API: one event loop with the fast lane (`api.fast`) behind its own HTTP connections.
 
-gunicorn writes HTML for requests it cannot parse, logs their first line, and logs the whole URI with what goes wrong; the
-URI of an Encrypt holds the plaintext.
+gunicorn keeps the processes; its HTTP is not used here. It would write HTML for what it cannot parse and log its first line.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import json
-import socket
-import struct
+import gc
+import os
+import signal
+import ssl
 import sys
+import time
 from typing import Any
 
+import uvloop
 from gunicorn.glogging import Logger
-from gunicorn.http import errors as http
-from gunicorn.http import message
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.sock import ssl_context
+from gunicorn.workers.base import Worker as Base
 
-from api import errors, failures
-from api.request import QUERY_LIMIT
-from base import ids
-from base.refusal import Refusal, Refused
+from api import failures
 
-# gunicorn caps its own setting at 8,190 and knows only "no limit" above; no limit is a way to fill the memory.
-REQUEST_LINE_LIMIT = QUERY_LIMIT + 1024
-READ_TIMEOUT_SECONDS = 20
-_TOO_LARGE = (http.LimitRequestLine, http.LimitRequestHeaders)
-
-
-def refusal_of(error: BaseException) -> Refusal:
-    """Broken HTTP in the vendor's words."""
-    if isinstance(error, _TOO_LARGE):
-        return Refusal("RequestTooLarge", reason="query_too_large" if isinstance(error, http.LimitRequestLine) else "")
-    if isinstance(error, http.InvalidRequestMethod):
-        return Refusal("UnsupportedHTTPMethod")
-    if isinstance(error, http.ParseException) and not isinstance(error, http.ConfigurationProblem):
-        return Refusal("ParseRequestParameterException", reason="broken_http")
-    return Refusal("InternalFailure")
-
-
-def raw_answer(error: BaseException) -> bytes:
-    """A whole HTTP response; the connection ends with it, because where the next request would begin is unknown."""
-    answer = errors.answer(Refused(refusal_of(error)), request_id := ids.request_id())
-    payload = json.dumps(answer.body, separators=(",", ":")).encode()
-    head = (f"HTTP/1.1 {errors.status_line(answer.status)}\r\nConnection: close\r\n"
-            f"Content-Type: application/json;charset=utf-8\r\nx-acs-request-id: {request_id}\r\n"
-            f"Cache-Control: no-store\r\nContent-Length: {len(payload)}\r\n\r\n")
-    return head.encode("ascii") + payload
+TICK_SECONDS = 1.0
 
 
 class QuietLogger(Logger):
@@ -64,22 +39,50 @@ class QuietLogger(Logger):
             failures.log(self.error_log, "server", error)
 
 
-class Worker(ThreadWorker):
-    """One process with a pool of threads; each thread keeps its database connection."""
+class Worker(Base):
+    """Takes connections one by one, so that several processes share them; ends gently on SIGTERM."""
 
-    def init_process(self) -> None:
-        message.MAX_REQUEST_LINE = REQUEST_LINE_LIMIT
-        super().init_process()
+    def load_wsgi(self) -> None:
+        """There is no WSGI application; Django is set up instead."""
+        import django
 
-    def handle(self, conn: Any) -> Any:
-        # A thread waits for the rest of a request; without an end to it a few slow clients would stop all others.
-        wait = struct.pack("ll", READ_TIMEOUT_SECONDS, 0)
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, wait)
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
-        return super().handle(conn)
+        django.setup()
 
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        if refusal_of(exc).code == "InternalFailure":
-            failures.log(self.log.error_log, "server", exc)
-        with contextlib.suppress(OSError):  # the client may be gone
-            client.sendall(raw_answer(exc))
+    def init_signals(self) -> None:
+        for number in self.SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+
+    def run(self) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._serve())
+
+    def lane(self, loop: asyncio.AbstractEventLoop) -> Any:
+        """What answers. Imported here: Django has to be set up first."""
+        from api.fast.lane import Lane
+
+        return Lane(loop)
+
+    async def _serve(self) -> None:
+        from api.fast.server import Server
+
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        loop.set_exception_handler(lambda _, context: self._complain(context))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ended.set)
+        lane = self.lane(loop)
+        gc.freeze()  # what is there now stays; the collector need not look at it again
+        tls = ssl_context(self.cfg) if self.cfg.is_ssl else None
+        server = Server(loop, lane.take, [listener.sock for listener in self.sockets], tls)
+        while not ended.is_set() and self.ppid == os.getppid():
+            self.notify()
+            server.tidy(time.monotonic())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), TICK_SECONDS)
+        await server.finish(self.cfg.graceful_timeout)
+        await asyncio.to_thread(lane.stop)
+
+    def _complain(self, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if error is not None and not isinstance(error, OSError | ssl.SSLError):
+            failures.log(self.log.error_log, "server", error)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
@@ -24,6 +26,7 @@ from base.refusal import Refused
 OK = "ok"
 P = ParamSpec("P")
 R = TypeVar("R")
+_waiting: ContextVar[list[Entry] | None] = ContextVar("waiting", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,13 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+_encode = json.JSONEncoder(default=_plain, sort_keys=True, separators=(",", ":")).encode
+
+
 def _clip(text: str, length: int) -> str:
     # Text from outside may hold anything; PostgreSQL refuses NUL, and a log line must stay one line.
+    if text.isprintable():
+        return text[:length]
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:length]
 
 
@@ -70,16 +78,36 @@ def entry(caller: Caller, action: str, target: Any = None, *, outcome: str = OK,
     return Entry(caller.at, caller.request_id, account, _clip(caller.principal, 160),
                  _clip(caller.access_key_id, 64), caller.door, _clip(caller.address, 64), _clip(action, 64),
                  kind, _clip(str(name), 300), _clip(outcome, 64),
-                 json.dumps(facts, default=_plain, sort_keys=True, separators=(",", ":")))
+                 _encode(facts))
 
 
 def canonical(row: Entry) -> bytes:
     """The bytes a chain will seal: sorted compact JSON of all columns."""
-    return json.dumps(asdict(row), default=_plain, sort_keys=True, separators=(",", ":")).encode()
+    return _encode(asdict(row)).encode()
+
+
+@contextmanager
+def collected() -> Iterator[list[Entry]]:
+    """Inside, events are not stored but gathered in the list. Whoever asks for this stores them by itself, in one
+    transaction with what they rest on, and answers nobody before that has been committed (`api.fast`)."""
+    entries: list[Entry] = []
+    token = _waiting.set(entries)
+    try:
+        yield entries
+    finally:
+        _waiting.reset(token)
+
+
+def _own_transaction() -> AbstractContextManager[object]:
+    return transaction.atomic() if _waiting.get() is None else contextlib.nullcontext()
 
 
 def write(entries: Iterable[Entry]) -> None:
     """Stores entries in order, in the caller's transaction."""
+    waiting = _waiting.get()
+    if waiting is not None:
+        waiting += entries
+        return
     Event.objects.bulk_create([Event(**asdict(row)) for row in entries])
 
 
@@ -94,14 +122,14 @@ def refusal(caller: Caller, action: str, target: Any, refused: Refused) -> None:
         return
     refused.recorded = True
     reasons = [reason.slug for reason in refused.refusals]
-    with transaction.atomic():
+    with _own_transaction():
         write([entry(caller, action, target, outcome=refused.first.code, reasons=reasons, **refused.noted)])
 
 
 def _failure(caller: Caller, action: str, target: Any) -> None:
     # An operation that broke is an event as well. Where the database itself is what broke, there is nowhere to write to,
     # and the original error matters more than this one.
-    with contextlib.suppress(DatabaseError), transaction.atomic():
+    with contextlib.suppress(DatabaseError), _own_transaction():
         write([entry(caller, action, target, outcome="InternalFailure")])
 
 

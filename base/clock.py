@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 FARTHEST = timedelta(days=36500)
+_NONE = timedelta()
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
@@ -18,6 +20,7 @@ class ClockOffsetError(ValueError):
     """KMS_CLOCK_OFFSET is unreadable, or set outside test mode."""
 
 
+@lru_cache(maxsize=16)
 def parse_offset(text: str) -> timedelta:
     """``+400d``, ``-2h``, ``+1d12h`` -> timedelta; empty -> zero. Raises ClockOffsetError."""
     if not text:
@@ -40,7 +43,9 @@ def test_mode() -> bool:
 def offset() -> timedelta:
     """The shift of the product's clock. Raises ClockOffsetError when one is set outside test mode."""
     text = os.environ.get("KMS_CLOCK_OFFSET", "")
-    if text and not test_mode():
+    if not text:
+        return _NONE
+    if not test_mode():
         raise ClockOffsetError("KMS_CLOCK_OFFSET works only with KMS_TEST_MODE=1")
     return parse_offset(text)
 

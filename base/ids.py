@@ -4,6 +4,7 @@ of creation, 10 random base-36 characters; a reader can tell a 3.0 key (``key-``
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import uuid
@@ -12,6 +13,7 @@ from datetime import datetime
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 SITE = "lcl"
+_VARIANT = {digit: "89AB"[int(digit, 16) % 4] for digit in "0123456789ABCDEF"}
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -64,7 +66,9 @@ def is_legacy(key: str) -> bool:
 
 
 def request_id() -> str:
-    return str(uuid.uuid4()).upper()
+    """A random UUID in capitals."""
+    digits = os.urandom(16).hex().upper()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 
 def account_uid() -> str:

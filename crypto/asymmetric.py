@@ -83,9 +83,8 @@ def checked_private(spec: Spec, private: bytes) -> bytes:
     raise Unsupported(spec.name)
 
 
-def sign(private: bytes, algorithm: Signing, digest: bytes) -> bytes:
-    """PSS with a salt as long as the digest; ECDSA as DER SEQUENCE(r, s)."""
-    key = load_private(private)
+def sign(key: Any, algorithm: Signing, digest: bytes) -> bytes:
+    """PSS with a salt as long as the digest; ECDSA as DER SEQUENCE(r, s). key: from `load_private`."""
     if algorithm.scheme == "ecdsa":
         signature: bytes = key.sign(digest, ec.ECDSA(Prehashed(_HASHES[algorithm.hash])))
     elif algorithm.scheme in ("pss", "pkcs1"):
@@ -131,9 +130,8 @@ def encrypt(public: bytes, algorithm: Encryption, plaintext: bytes) -> bytes:
     return bytes(encapsulated + iv + AESGCM(shared).encrypt(iv, plaintext, encapsulated))
 
 
-def decrypt(private: bytes, spec: Spec, algorithm: Encryption, ciphertext: bytes) -> bytes:
-    """Raises BadCiphertext for whatever does not open."""
-    key = load_private(private)
+def decrypt(key: Any, spec: Spec, algorithm: Encryption, ciphertext: bytes) -> bytes:
+    """Raises BadCiphertext for whatever does not open. key: from `load_private`."""
     try:
         if algorithm.hash:
             plain: bytes = key.decrypt(ciphertext, oaep(algorithm.hash))

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, runtime_checkable
 
 from crypto.algorithms import Encryption, Signing
 from crypto.envelope import Identity
@@ -15,13 +15,19 @@ from crypto.specs import Spec
 class Material:
     """One key version's material as the caller keeps it: `stored` is the provider's own (sealed bytes, or a handle into
     an HSM) and goes into the database as it is. public: SubjectPublicKeyInfo DER of a key pair, empty for other keys. name: of
-    the object that a `Keeper` has just made, empty otherwise."""
+    the object that a `Keeper` has just made, empty otherwise.
+
+    kept: where a provider may leave what it opened; it lives exactly as long as this object. None, as usual: it must not."""
 
     spec: Spec
     identity: Identity
     stored: bytes = field(repr=False)
     public: bytes = field(default=b"", repr=False)
     name: str = ""
+    kept: dict[str, Any] | None = field(default=None, repr=False, compare=False)
+
+    def kept_with(self, place: dict[str, Any]) -> Material:
+        return replace(self, kept=place)
 
 
 @runtime_checkable

@@ -6,6 +6,7 @@ import hmac
 import os
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -87,16 +88,33 @@ class RawKeys(ABC):
         return Material(spec, identity, self._keep(spec, identity, kept), public)
 
     def encrypt(self, material: Material, plaintext: bytes, aad: bytes) -> bytes:
+        if material.kept is not None and material.spec.family == "AES":
+            iv = os.urandom(IV)
+            return iv + self._cipher(material.kept, material).encrypt(iv, plaintext, aad)
         return gcm_encrypt(material.spec, self._open(material), plaintext, aad)
+
+    def _cipher(self, kept: dict[str, Any], material: Material) -> AESGCM:
+        if "cipher" not in kept:
+            kept["cipher"] = AESGCM(self._open(material))
+        cipher: AESGCM = kept["cipher"]
+        return cipher
 
     def decrypt(self, material: Material, sealed: bytes, aad: bytes) -> bytes:
         return gcm_decrypt(material.spec, self._open(material), sealed, aad)
 
     def sign(self, material: Material, algorithm: Signing, digest: bytes) -> bytes:
-        return asymmetric.sign(self._open(material), algorithm, digest)
+        return asymmetric.sign(self._private(material), algorithm, digest)
 
     def private_decrypt(self, material: Material, algorithm: Encryption, ciphertext: bytes) -> bytes:
-        return asymmetric.decrypt(self._open(material), material.spec, algorithm, ciphertext)
+        return asymmetric.decrypt(self._private(material), material.spec, algorithm, ciphertext)
+
+    def _private(self, material: Material) -> Any:
+        """The key object. Making one costs as much as a signature on a curve."""
+        if material.kept is None:
+            return asymmetric.load_private(self._open(material))
+        if "private" not in material.kept:
+            material.kept["private"] = asymmetric.load_private(self._open(material))
+        return material.kept["private"]
 
     def mac(self, material: Material, hash_name: str, message: bytes) -> bytes:
         return hmac.digest(self._open(material), message, hash_name)

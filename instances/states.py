@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 RENEWAL_DAYS = 15
@@ -62,6 +63,7 @@ def _calendar(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
     return (moment.astimezone(zone) + timedelta(days=days)).astimezone(UTC)
 
 
+@lru_cache(maxsize=1024)
 def renew_by(end_at: datetime, zone: ZoneInfo) -> datetime:
     """The instant from which an expired instance is released: 15 calendar days of the billing zone after the end."""
     return _calendar(end_at, RENEWAL_DAYS, zone)

@@ -15,12 +15,27 @@ from instances.models import Instance, WrappingKey
 from keys import lookup, rules
 from keys.models import Key
 
+_MOST_KNOWN = 64
+
 
 def reasons(action: str, caller: Caller, key: Key, *, window_days: int | None = None, algorithm: str | None = None,
             permission: str = "") -> tuple[Refusal, ...]:
     """Every reason why `caller` may not do `action` with `key` now; empty where it may. permission: its name where that
     is not the action's own, as for the two keys of ReEncrypt."""
-    return rules.why_not(action, lookup.facts(caller, key, permission or action), window_days=window_days, algorithm=algorithm)
+    def ask() -> tuple[Refusal, ...]:
+        facts = lookup.facts(caller, key, permission or action)
+        return rules.why_not(action, facts, window_days=window_days, algorithm=algorithm)
+
+    if key.known_reasons is None or window_days is not None:
+        return ask()
+    # All that the rules look at. A second later the answer may be another.
+    who = (caller.account, caller.principal, caller.door, caller.at, caller.roles, caller.policies)
+    asked = (action, algorithm, permission, *who)
+    if asked not in key.known_reasons:
+        if len(key.known_reasons) >= _MOST_KNOWN:
+            key.known_reasons.clear()
+        key.known_reasons[asked] = ask()
+    return key.known_reasons[asked]
 
 
 def permit(action: str, caller: Caller, key: Key, *, window_days: int | None = None, algorithm: str | None = None,

@@ -142,6 +142,8 @@ class Key(models.Model):
 
     # Tags as `keys.lookup.know_tags` loaded them, for pages that ask about many keys; no column.
     known_tags: dict[str, str] | None = None
+    # What `keys.gate` has found out about this object, for whoever keeps it unchanged through many calls; no column.
+    known_reasons: dict[Any, tuple[Refusal, ...]] | None = None
 
     objects = KeyQuerySet.as_manager()
 

@@ -23,4 +23,4 @@ def console() -> str:
 
 
 def api() -> str:
-    return f"http://{host()}:{settings.KMS_API_PORT}/"
+    return f"{'https' if settings.KMS_API_TLS_CERT else 'http'}://{host()}:{settings.KMS_API_PORT}/"

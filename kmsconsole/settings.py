@@ -22,6 +22,7 @@ KMS_CONSOLE_PORT = environment.number("KMS_CONSOLE_PORT", 8000)
 KMS_API_PORT = environment.number("KMS_API_PORT", 8001)
 KMS_BIND = environment.text("KMS_BIND", "127.0.0.1")
 KMS_API_WORKERS = environment.number("KMS_API_WORKERS", 2, highest=64)
+KMS_API_TLS_CERT, KMS_API_TLS_KEY = environment.text("KMS_API_TLS_CERT"), environment.text("KMS_API_TLS_KEY")
 KMS_TEST_MODE = clock.test_mode()
 try:
     KMS_CLOCK_OFFSET = clock.offset()
@@ -128,6 +129,8 @@ DATABASES["default"]["CONN_MAX_AGE"] = 600
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # WAL and IMMEDIATE: with Django's defaults four writers lose 8 % of their rows to "database is locked".
     # FULL: what was answered survives a power cut. secure_delete: overwritten material is gone from the file as well.
+    # The engine is Django's, but its transactions take turns: SQLite's own waiting starves beside a busy API.
+    DATABASES["default"]["ENGINE"] = "audit.sqlite3"
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,

@@ -5,6 +5,8 @@ Each door answers ``ok`` or the code of the refusal, so that they can be compare
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,6 +26,8 @@ from django.db import connections
 from django.test import Client
 from django.urls import reverse
 
+from access.access_keys import note_use
+from base import clock
 from keys.key_policies import default_document
 from keys.models import Key
 from tests import make
@@ -39,9 +43,16 @@ SDK_WARNINGS = [pytest.mark.filterwarnings(f"ignore::{kind}:{module}")
                 for module in ("Tea.*", "alibabacloud.*", "darabonba.*") for kind in ("DeprecationWarning", "ResourceWarning")]
 
 
-def sdk_for(who: Person, host: str) -> Sdk:
-    """The official SDK with a fresh AccessKey of `who`."""
+def used_access_key(who: Person) -> tuple[str, str]:
+    """Used a moment ago: the first use of one goes through dispatch, whichever the door."""
     key_id, secret = make.access_key(who)
+    note_use(key_id, None, clock.now())
+    return key_id, secret
+
+
+def sdk_for(who: Person, host: str) -> Sdk:
+    """The official SDK with an AccessKey of `who` that nothing else uses."""
+    key_id, secret = used_access_key(who)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return Sdk(Config(access_key_id=key_id, access_key_secret=secret, endpoint=host, protocol="http", region_id="cn-local"))
@@ -75,6 +86,35 @@ def api_server() -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def fast_server() -> Iterator[str]:
+    """``host:port`` of the fast lane over the database of this test, its event loop in a thread."""
+    from api.fast.lane import Lane
+    from api.fast.server import Server
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    started, ended = threading.Event(), threading.Event()
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        lane = Lane(loop)
+        server = Server(loop, lane.take, [listener])
+        started.set()
+        await asyncio.to_thread(ended.wait)
+        await server.finish(5)
+        await asyncio.to_thread(lane.stop)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    started.wait()
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        ended.set()
+        thread.join()
+        listener.close()
 
 
 def request(name: str, **parameters: Any) -> Any:

@@ -68,19 +68,25 @@ def _postgres_owner() -> dict[str, Any]:
     return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
 
 
-def start_postgres(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """A throw-away server and the URL of its superuser. Durability is off: nothing of it outlives the run."""
+def start_postgres(folder: Path, *, durable: bool = False) -> tuple[subprocess.Popen[bytes], str]:
+    """A throw-away server and the URL of its superuser. Durability is off unless asked for: nothing of it outlives the run. A
+    second call on the same folder starts the same server again."""
     owner = _postgres_owner()
     if owner:
         os.chown(folder, owner["user"], owner["group"])
-    data, port = folder / "data", free_port()
+    data, port, known = folder / "data", free_port(), folder / "port"
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-    subprocess.run([need("initdb", "postgresql"), "-D", data, "-U", "kms", "-A", "trust", "-E", "UTF8", "--no-sync"],
-                   check=True, capture_output=True, cwd="/", env=environment, **owner)
+    if known.exists():
+        port = int(known.read_text())
+    else:
+        subprocess.run([need("initdb", "postgresql"), "-D", data, "-U", "kms", "-A", "trust", "-E", "UTF8", "--no-sync"],
+                       check=True, capture_output=True, cwd="/", env=environment, **owner)
+        known.write_text(str(port))
+    careless = () if durable else ("-c", "fsync=off", "-c", "full_page_writes=off")
     log = (folder / "log").open("wb")
     server = subprocess.Popen(
         [need("postgres", "postgresql"), "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1",
-         "-c", f"unix_socket_directories={folder}", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=60"],
+         "-c", f"unix_socket_directories={folder}", *careless, "-c", "max_connections=60"],
         stdout=log, stderr=log, cwd="/", env=environment, **owner)
     log.close()
     ready = [need("pg_isready", "postgresql"), "-h", "127.0.0.1", "-p", str(port), "-q"]

@@ -26,13 +26,14 @@ def not_supported(reason: str) -> Refused:
 
 def claim(request: Request) -> Claim:
     """What the request says about itself. Raises Refused where no scheme, or one that is not served, can be made out."""
-    given, algorithm = request.parameters, request.headers.get("authorization", "").partition(" ")[0]
+    algorithm = request.headers.get("authorization", "").partition(" ")[0]
     if algorithm in SCHEMES and algorithm != rpc.ALGORITHM:
         if v3.HASHES.get(algorithm) == "sm3" and "sm3" not in hashlib.algorithms_available:
             raise not_supported("sm3_not_supported")
         return SCHEMES[algorithm].claim(request)
     if algorithm.startswith(("ACS3-", "ACS4-")):
         raise Refused(Refusal("InvalidSignatureMethod", who="user"))
+    given = request.parameters
     if "Signature" in given:
         return rpc.claim(request)
     if "x-acs-bearer-token" in request.headers or "BearerToken" in given:

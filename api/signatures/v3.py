@@ -36,7 +36,7 @@ def strings_to_sign(request: Request, claim: Claim) -> tuple[str, ...]:
 
 
 def signature(secret: str, claim: Claim, string_to_sign: str) -> str:
-    return hmac.new(secret.encode(), string_to_sign.encode(), HASHES[claim.algorithm]).hexdigest()
+    return hmac.digest(secret.encode(), string_to_sign.encode(), HASHES[claim.algorithm]).hex()
 
 
 def matches(secret: str, request: Request, claim: Claim) -> bool:

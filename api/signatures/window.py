@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from base.refusal import Refusal
 
@@ -11,6 +12,7 @@ WINDOW = timedelta(minutes=15)
 _FORMAT = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
 
 
+@lru_cache(maxsize=64)
 def parse(timestamp: str) -> datetime | None:
     """``2026-11-23T22:45:42Z`` as an aware datetime; None for anything else, fractions and offsets included."""
     whole = _FORMAT.fullmatch(timestamp)
@@ -33,6 +35,12 @@ def why_not(timestamp: str, now: datetime) -> Refusal | None:
     return None
 
 
+@lru_cache(maxsize=64)
+def _keep_until(timestamp: str) -> datetime | None:
+    moment = parse(timestamp)
+    return moment + 2 * WINDOW if moment else None
+
+
 def keep_until(timestamp: str, now: datetime) -> datetime:
     """When a nonce may be forgotten: its timestamp cannot pass any more, not even for a clock that was a window off."""
-    return (parse(timestamp) or now) + 2 * WINDOW
+    return _keep_until(timestamp) or now + 2 * WINDOW

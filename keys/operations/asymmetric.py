@@ -97,7 +97,7 @@ def ciphertext_of(blob: str) -> bytes:
         raise using.bad_ciphertext() from None
 
 
-def _checked_digest(algorithm: str, text: str) -> bytes:
+def checked_digest(algorithm: str, text: str) -> bytes:
     """The digest must be as long as the algorithm's hash makes it."""
     digest, lengths = using.from_base64("Digest", text), SIGNINGS[algorithm].digests
     if len(digest) not in lengths:
@@ -109,7 +109,7 @@ def _checked_digest(algorithm: str, text: str) -> bytes:
 def asymmetric_sign(caller: Caller, key: Key, *, key_version_id: str, algorithm: str, digest: str,
                     dry_run: bool = False) -> Signed:
     known("AsymmetricSign", algorithm)
-    raw = _checked_digest(algorithm, digest)
+    raw = checked_digest(algorithm, digest)
     permit("AsymmetricSign", caller, key, algorithm=algorithm)
     row = using.material_of(key, key_version_id)
     using.only_if_real(dry_run)
@@ -123,7 +123,7 @@ def asymmetric_verify(caller: Caller, key: Key, *, key_version_id: str, algorith
                       dry_run: bool = False) -> Verified:
     """A signature that does not verify is an answer, not an error; which bytes are wrong is never said."""
     known("AsymmetricVerify", algorithm)
-    raw, signature = _checked_digest(algorithm, digest), using.from_base64("Value", value)
+    raw, signature = checked_digest(algorithm, digest), using.from_base64("Value", value)
     permit("AsymmetricVerify", caller, key, algorithm=algorithm)
     row = using.material_of(key, key_version_id)
     using.only_if_real(dry_run)

@@ -41,7 +41,7 @@ class DataKey:
     key_version_id: str
 
 
-def _checked_plaintext(text: str) -> str:
+def checked_plaintext(text: str) -> str:
     if not 1 <= len(using.from_base64("Plaintext", text)) <= MAX_PLAINTEXT:
         raise using.invalid("Plaintext", "plaintext_size", limit=MAX_PLAINTEXT)
     return text
@@ -51,7 +51,7 @@ def _checked_plaintext(text: str) -> str:
 def encrypt(caller: Caller, key: Key, *, plaintext: str, encryption_context: Mapping[str, str] | None = None,
             dry_run: bool = False) -> Encrypted:
     """Base64 `plaintext`, at most 6,144 bytes decoded, under the key's primary version."""
-    text = _checked_plaintext(plaintext)
+    text = checked_plaintext(plaintext)
     permit("Encrypt", caller, key)
     using.only_if_real(dry_run)
     row = using.material_of(key)

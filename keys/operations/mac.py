@@ -34,7 +34,7 @@ class MacVerified:
     key_id: str
 
 
-def _checked_message(text: str) -> bytes:
+def checked_message(text: str) -> bytes:
     message = using.from_base64("Message", text)
     if not 1 <= len(message) <= MAX_MESSAGE:
         raise using.invalid("Message", "bytes_out_of_range", limit=MAX_MESSAGE)
@@ -45,7 +45,7 @@ def _checked_message(text: str) -> bytes:
 def generate_mac(caller: Caller, key: Key, *, algorithm: str, message: str, dry_run: bool = False) -> Mac:
     """Base64 `message`, 1 to 6,144 bytes decoded."""
     known("GenerateMac", algorithm)
-    raw = _checked_message(message)
+    raw = checked_message(message)
     permit("GenerateMac", caller, key, algorithm=algorithm)
     row = using.material_of(key)
     using.only_if_real(dry_run)
@@ -58,7 +58,7 @@ def generate_mac(caller: Caller, key: Key, *, algorithm: str, message: str, dry_
 def verify_mac(caller: Caller, key: Key, *, algorithm: str, message: str, mac: str, dry_run: bool = False) -> MacVerified:
     """A wrong MAC, a cut one included, is an answer and not an error. Compared in constant time."""
     known("VerifyMac", algorithm)
-    raw, given = _checked_message(message), using.from_base64("Mac", mac)
+    raw, given = checked_message(message), using.from_base64("Mac", mac)
     permit("VerifyMac", caller, key, algorithm=algorithm)
     row = using.material_of(key)
     using.only_if_real(dry_run)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -71,6 +72,33 @@ def about(key: Key, **noted: Any) -> Iterator[None]:
         raise
 
 
+class Rows:
+    """Where uses find what they need and how they are recorded: in the database, each use in a transaction of its own.
+    `api.fast` puts another one into `ROWS`, which has read ahead and records many uses in one commit."""
+
+    def version(self, version_id: str) -> KeyVersion | None:
+        return KeyVersion.objects.select_related("key__instance").filter(pk=version_id).first()
+
+    def material(self, key: Key, version_id: str) -> KeyMaterial | None:
+        """Of the primary version where `version_id` is empty."""
+        which = {"version_id": version_id} if version_id else {"version__is_primary": True}
+        return KeyMaterial.objects.select_related("wrapping_key", "version").filter(version__key=key, **which).first()
+
+    def opened(self, row: KeyMaterial, key: Key) -> tuple[Engine, Material]:
+        identity = material_identity(key.account_id, key.pk, row.version_id)
+        public = bytes(row.version.public_key or b"")
+        return opening.engine_for(row.wrapping_key), Material(SPECS[key.spec], identity, bytes(row.stored), public)
+
+    def record(self, caller: Caller, action: str, key: Key, row: KeyMaterial, facts: Mapping[str, Any]) -> None:
+        """Raises Refused where the key may not do it any more."""
+        with transaction.atomic():
+            still_permitted(action, caller, key)
+            recording.record(caller, action, key, version=row.version_id, **facts)
+
+
+ROWS: ContextVar[Rows] = ContextVar("rows", default=Rows())  # noqa: B039 - it holds nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """What a CiphertextBlob says of itself: its version, the key of that version, and the sealed rest."""
@@ -86,7 +114,7 @@ def source_of(caller: Caller, ciphertext_blob: str) -> Source:
         version_id, sealed = blobs.unpack(ciphertext_blob)
     except BadCiphertext:
         raise bad_ciphertext() from None
-    version = KeyVersion.objects.select_related("key__instance").filter(pk=version_id).first()
+    version = ROWS.get().version(version_id)
     key = lookup.visible(caller, version.key if version else None)
     return Source(lookup.living(caller, key, version_id), version_id, sealed)
 
@@ -97,8 +125,7 @@ def version_not_found(key: Key, version_id: str) -> Refused:
 
 def material_of(key: Key, version_id: str = "") -> KeyMaterial:
     """The material of a version of `key`; without `version_id` of the primary one. Raises Refused."""
-    which = {"version_id": version_id} if version_id else {"version__is_primary": True}
-    row = KeyMaterial.objects.select_related("wrapping_key", "version").filter(version__key=key, **which).first()
+    row = ROWS.get().material(key, version_id)
     if row is not None:
         return row
     if KeyVersion.objects.filter(key=key, **({"pk": version_id} if version_id else {"is_primary": True})).exists():
@@ -108,9 +135,7 @@ def material_of(key: Key, version_id: str = "") -> KeyMaterial:
 
 
 def opened(row: KeyMaterial, key: Key) -> tuple[Engine, Material]:
-    identity = material_identity(key.account_id, key.pk, row.version_id)
-    public = bytes(row.version.public_key or b"")
-    return opening.engine_for(row.wrapping_key), Material(SPECS[key.spec], identity, bytes(row.stored), public)
+    return ROWS.get().opened(row, key)
 
 
 def not_made(key: Key) -> Refused:
@@ -151,7 +176,5 @@ def still_permitted(action: str, caller: Caller, key: Key, *, permission: str = 
 def use(caller: Caller, action: str, key: Key, row: KeyMaterial, work: Callable[[Engine, Material], R], **facts: Any) -> R:
     """Runs `work` and records the use."""
     result = worked(key, lambda: work(*opened(row, key)))
-    with transaction.atomic():
-        still_permitted(action, caller, key)
-        recording.record(caller, action, key, version=row.version_id, **facts)
+    ROWS.get().record(caller, action, key, row, facts)
     return result

@@ -9,7 +9,7 @@ import logging
 import pytest
 from django.db import OperationalError
 
-from api import dispatch, failures, wsgi
+from api import dispatch, failures, responding, wsgi
 
 WORD = "cGxhaW50ZXh0"
 
@@ -35,7 +35,7 @@ def test_it_is_answered_and_logged_without_its_text(monkeypatch, caplog, error, 
             raise error  # noqa: B904 - the context is what is tested
 
     monkeypatch.setattr(dispatch, "answer", broken)
-    monkeypatch.setattr(wsgi, "drop_stale_connections", lambda: None)
+    monkeypatch.setattr(responding, "drop_stale_connections", lambda: None)
     line, headers, body = answered(caplog)
     assert (line, body["Code"], body["HostId"]) == (status, code, "h")
     assert headers["Content-Type"] == "application/json;charset=utf-8"

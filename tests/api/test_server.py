@@ -1,16 +1,14 @@
-"""The process around the API: its settings, its answers to broken HTTP, and a start that a wrong root key stops."""
+"""The process around the API: its settings, and a start that a wrong root key stops. Broken HTTP: `live/test_wire.py`."""
 
 from __future__ import annotations
 
 import base64
-import json
 import subprocess
 
 import pytest
 from gunicorn.config import Config
-from gunicorn.http import errors as http
 
-from api import server, worker
+from api import server
 from tests.api.live.conftest import ROOT, environment, free_port, run
 
 
@@ -28,21 +26,6 @@ def test_nothing_is_logged_per_request():
 @pytest.mark.parametrize("host, shown", [("127.0.0.1", "127.0.0.1:8001"), ("::1", "[::1]:8001")])
 def test_addresses(host, shown):
     assert server.address(host, 8001) == shown
-
-
-@pytest.mark.parametrize("error, status, code", [
-    (http.InvalidRequestLine("GET /?Plaintext=secret"), 400, "ParseRequestParameterException"),
-    (http.InvalidHeader("secret"), 400, "ParseRequestParameterException"),
-    (http.UnsupportedTransferCoding("secret"), 400, "ParseRequestParameterException"),
-    (http.InvalidRequestMethod("secret"), 403, "UnsupportedHTTPMethod"),
-    (http.LimitRequestLine(1, 2), 414, "RequestTooLarge"), (http.LimitRequestHeaders("secret"), 413, "RequestTooLarge"),
-    (ValueError("secret"), 500, "InternalFailure")])
-def test_broken_http(error, status, code):
-    head, _, body = worker.raw_answer(error).partition(b"\r\n\r\n")
-    assert head.startswith(f"HTTP/1.1 {status} ".encode())
-    assert f"Content-Length: {len(body)}".encode() in head
-    assert json.loads(body)["Code"] == code
-    assert b"secret" not in head + body
 
 
 def test_a_wrong_root_key_stops_the_start(tmp_path):

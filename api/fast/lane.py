@@ -1,0 +1,227 @@
+"""One request from end to end. Hot calls run in the event loop on what the process has seen; all others, and every hot call that
+meets something unusual (a name that is not there, a wrong signature, an HSM), take the way through `dispatch`, in a thread.
+
+1. The loop parses, checks the signature and runs the operation itself, with rows of `seen`; its event is collected, not stored.
+2. The request waits for its group (`group`), which decides whether all it rests on still holds.
+3. It is answered; or, where something had changed, dispatch does it from the start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+
+from access.access_keys import is_to_note
+from api import authentication, dispatch, errors, failures, responding
+from api.calls import CALLS
+from api.errors import Answer
+from api.fast import plans
+from api.fast.group import DONE, NONCE_USED, STALE, UNAVAILABLE, Ticket, Writer
+from api.fast.plans import Plan, Plans
+from api.fast.rows import Blocking, Elsewhere, SeenRows
+from api.fast.seen import Seen, SeenAccess, Unseen
+from api.fast.tables import Nonce
+from api.parameters import KeyId
+from api.rates import CLASS_OF
+from api.request import Request
+from api.signatures import schemes, window
+from api.signatures.claim import Claim
+from audit import recording
+from audit.recording import Entry
+from base import clock
+from base.caller import Caller
+from base.refusal import Refused
+from crypto.errors import ProviderError
+from keys.operations import using
+
+HOT = frozenset({
+    "Encrypt", "Decrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "AsymmetricEncrypt", "AsymmetricDecrypt",
+    "AsymmetricSign", "AsymmetricVerify", "GenerateMac", "VerifyMac"})
+THREADS = 8  # for calls through dispatch; each keeps its database connection
+LOOKS = 6  # how much a request may have to read first: AccessKey, alias, keys and versions
+encode = json.JSONEncoder(separators=(",", ":")).encode
+log = logging.getLogger(__name__)
+Respond = Callable[[Answer, bytes, str], None]
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """A request whose signature is good, and where its answer goes."""
+
+    request: Request
+    request_id: str
+    respond: Respond
+    claim: Claim
+    access: SeenAccess
+
+
+@dataclass(slots=True, eq=False)
+class Worked(Ticket):
+    """A ticket with its answer, ready to be sent."""
+
+    asked: Asked
+    answer: Answer
+    payload: bytes
+
+    def nonce_used(self) -> Entry:
+        with recording.collected() as entries:
+            _nonce_used(self.asked)
+        return entries[0]
+
+
+class Lane:
+    """Belongs to one event loop. `take` requests; `stop` when no more come."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop, self._seen, self._plans = loop, Seen(), Plans()
+        self._offset = clock.offset()
+        self._limits = settings.KMS_RATE_LIMITS  # a limited call is counted in the database first, by dispatch
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="dispatch")
+        self._writer = Writer(self._seen, lambda group: self._in_loop(self._deliver, group))
+        self._writer.start()
+
+    def take(self, request: Request, request_id: str, respond: Respond) -> None:
+        """respond(answer, payload, request id) is called in the loop, once."""
+        self._work(request, request_id, respond, may_block=False)
+
+    def stop(self) -> None:
+        self._pool.submit(connections.close_all)
+        self._pool.shutdown()
+        self._writer.stop()
+        self._writer.join()
+
+    def _work(self, request: Request, request_id: str, respond: Respond, *, may_block: bool, looks: int = LOOKS) -> None:
+        try:
+            ticket = self._worked(request, request_id, respond, may_block)
+        except (Elsewhere, Refused):  # refused before anybody was recognised: dispatch records what has to be
+            self._dispatch(request, request_id, respond)
+        except Blocking:
+            self._pool.submit(self._block, request, request_id, respond)
+        except Unseen as unseen:
+            self._pool.submit(self._look, unseen, request, request_id, respond, looks - 1)
+        except Exception as error:  # noqa: BLE001 - the outermost door of this lane; dispatch has its own
+            failures.log(log, f"request {request_id}", error)
+            self._dispatch(request, request_id, respond)
+        else:
+            self._writer.add(ticket)
+
+    def _block(self, request: Request, request_id: str, respond: Respond) -> None:
+        responding.drop_stale_connections()
+        self._work(request, request_id, respond, may_block=True)
+
+    def _look(self, unseen: Unseen, request: Request, request_id: str, respond: Respond, looks: int) -> None:
+        """In a thread: reads what is missing, then back to the loop."""
+        responding.drop_stale_connections()
+        try:
+            found = looks > 0 and self._seen.look(unseen)
+        except Exception as error:  # noqa: BLE001 - dispatch meets it again, and answers it
+            failures.log(log, f"request {request_id}", error)
+            found = False
+        if found:
+            self._in_loop(lambda: self._work(request, request_id, respond, may_block=False, looks=looks))
+        else:
+            self._dispatched(request, request_id, respond)
+
+    def _dispatch(self, request: Request, request_id: str, respond: Respond) -> None:
+        self._pool.submit(self._dispatched, request, request_id, respond)
+
+    def _dispatched(self, request: Request, request_id: str, respond: Respond) -> None:
+        responding.drop_stale_connections()
+        answer = responding.answer(request, request_id)
+        responding.drop_stale_connections()
+        payload = encode(answer.body).encode()
+        self._in_loop(lambda: respond(answer, payload, request_id))
+
+    def _in_loop(self, function: Callable[..., None], *args: Any) -> None:
+        self._loop.call_soon_threadsafe(function, *args)
+
+    def _worked(self, request: Request, request_id: str, respond: Respond, may_block: bool) -> Worked:
+        """Raises Refused, Elsewhere, Unseen or Blocking where the lane cannot answer by itself."""
+        claim, now = schemes.claim(request), clock.real_now()
+        if claim.action not in HOT or CLASS_OF[claim.action] in self._limits:
+            raise Elsewhere
+        access: SeenAccess = self._seen.get("access", claim.access_key_id)
+        authentication.check_nonce(claim)
+        if not access.usable or schemes.why_not(access.key.secret, request, claim, now):
+            raise Elsewhere
+        at = (now + self._offset).replace(microsecond=0)
+        if is_to_note(access.key.last_used_at, at):
+            self._seen.forget({access})
+            raise Elsewhere  # dispatch notes the use, once in a while; what is read then knows of it
+        nonce = (access.key.id, claim.nonce, window.keep_until(claim.timestamp, now))
+        asked = Asked(request, request_id, respond, claim, access)
+        name, payload = plans.name_of(access.key.id, claim.action, claim.version, request.query)
+        plan = None if may_block or request.form else self._plans.get(name, at)
+        if plan is not None and access in plan.rests_on and (ticket := _planned(plan, payload, nonce, asked)):
+            return ticket
+        rows = SeenRows(self._seen, access, may_block=may_block)
+        caller = access.key.user.caller("api", at, request_id=request_id, address=request.address,
+                                        access_key_id=access.key.id, documents=access.documents)
+        with recording.collected() as entries:
+            token = using.ROWS.set(rows)
+            try:
+                answer = _performed(caller, claim, request, rows)
+            finally:
+                using.ROWS.reset(token)
+        [entry] = entries
+        if answer.status == 200 and not may_block and not request.form:
+            self._plans.put(name, plans.made(claim.action, request, rows, entry, answer))
+        return Worked(nonce, entry, frozenset(rows.rests_on), rows.uses, "", asked, answer, encode(answer.body).encode())
+
+    def _deliver(self, group: Sequence[Worked]) -> None:
+        for ticket in group:
+            asked = ticket.asked
+            if ticket.outcome == DONE:
+                asked.respond(ticket.answer, ticket.payload, asked.request_id)
+            elif ticket.outcome == STALE:
+                self._plans.forget()
+                self._dispatch(asked.request, asked.request_id, asked.respond)
+            else:
+                answer = _trouble(ticket)
+                asked.respond(answer, encode(answer.body).encode(), asked.request_id)
+
+
+def _performed(caller: Caller, claim: Claim, request: Request, rows: SeenRows) -> Answer:
+    """As `dispatch.answer` after the signature, with the one difference where names of keys are looked up."""
+    call, given = CALLS[claim.action], request.parameters
+    try:
+        dispatch.well_formed(claim.action, claim.version, given)
+        found = {argument: rows.key_for(caller, value) if isinstance(call.parameters[argument], KeyId) else value
+                 for argument, value in call.read(given).items()}
+        return Answer(200, {"RequestId": caller.request_id} | call.answer(caller, call.act(caller, found)))
+    except Refused as refused:
+        return dispatch.refusal(caller, claim.action, request, refused, authenticated=True)
+
+
+def _planned(plan: Plan, payload: str, nonce: Nonce, asked: Asked) -> Worked | None:
+    """None where the payload is not as it should be: the whole way says what is wrong."""
+    try:
+        made = plan.kind.work(plan, payload)
+    except (Refused, ProviderError):
+        return None
+    body = {"RequestId": asked.request_id, **plan.fields, **made}
+    return Worked(nonce, plan.event(asked.request_id, asked.request.address), plan.rests_on, plan.uses, "", asked,
+                  Answer(200, body), encode(body).encode())
+
+
+def _nonce_used(asked: Asked) -> Answer:
+    """To the owner of the AccessKey it is a stranger's request, as in `authentication`; it stands in the trail as one."""
+    stranger = authentication.stranger(asked.request, asked.claim, at=clock.now(), request_id=asked.request_id)
+    return dispatch.refusal(authentication.owned_by(stranger, asked.access.key), asked.claim.action, asked.request,
+                            authentication.nonce_used(), authenticated=False)
+
+
+def _trouble(ticket: Worked) -> Answer:
+    host, request_id = ticket.asked.request.headers.get("host", ""), ticket.asked.request_id
+    if ticket.outcome == NONCE_USED:
+        return errors.answer(authentication.nonce_used(), request_id, host)
+    code = "ServiceUnavailableTemporary" if ticket.outcome == UNAVAILABLE else "InternalFailure"
+    return errors.failure(request_id, host, code)

@@ -1,0 +1,1 @@
+"""Django's SQLite back end, whose transactions take turns (`audit.turns`). ENGINE is ``audit.sqlite3``."""
