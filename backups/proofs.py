@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from backups.models import Backup, Drill
 from backups.states import State, next_midnight
 from instances.models import Instance
 from instances.states import State as InstanceState
+from keys.models import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,12 @@ def standing_of(instance: Instance, now: datetime) -> Standing:
     serves = instance.state_at(now) is InstanceState.CONNECTED
     return Standing(newest, drill, mine.exclude(kind="uploaded").first(),
                     next_midnight(now, settings.KMS_BILLING_ZONE) if serves else None)
+
+
+def holding(key: Key) -> QuerySet[Backup]:
+    """The usable backups that hold the key, the newest first: those of its instance that began after it was made."""
+    rows = Backup.objects.usable().filter(instance=key.instance_id, instance__isnull=False, began_at__gt=key.created_at)
+    return rows.order_by("-began_at", "-id")
 
 
 def failed_drills(account: str) -> list[Drill]:

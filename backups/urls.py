@@ -10,6 +10,7 @@ urlpatterns = [
     path("new/", views.new, name="new"),
     path("upload/", views.upload, name="upload"),
     path("of/<str:instance_id>/", views.of_instance, name="of_instance"),
+    path("of-key/<str:key_id>/", views.of_key, name="of_key"),
     path("downloads/<str:download_id>/", views.download_file, name="file"),
     path("restores/<str:restore_id>/", restore_views.result, name="result"),
     path("restores/<str:restore_id>/report/", restore_views.report, name="report"),

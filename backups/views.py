@@ -24,6 +24,7 @@ from base.caller import Caller
 from base.refusal import Refusal, Refused
 from instances import lookup as instance_lookup
 from instances.models import Instance
+from keys.key_pages import key_or_404
 
 FEW_DRILLS, AT_ONCE, TOO_LARGE = 8, 2000, 413
 
@@ -101,6 +102,18 @@ def of_instance(request: HttpRequest, instance_id: str) -> HttpResponse:
     standing = proofs.standing_of(instance, caller.at)
     why_not = rules.why_not_create(instance_lookup.facts(caller, instance, "CreateBackup"))
     return page(request, "backups/card.html", instance=instance, standing=standing, why_not=why_not)
+
+
+@require_safe
+def of_key(request: HttpRequest, key_id: str) -> HttpResponse:
+    """A line of the evidence before a deletion: which backups would still hold the key."""
+    caller, key = caller_of(request), key_or_404(request, key_id, "DescribeKey")
+    if why_not := why_not_permitted(caller, "ListBackups"):
+        return page(request, "backups/of_key.html", fragments=("held",), key=key, why_not=why_not)
+    held = proofs.holding(key)
+    newest = held.first()
+    return page(request, "backups/of_key.html", fragments=("held",), key=key, count=held.count(), newest=newest,
+                drill=proofs.newest_drill(newest) if newest else None)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

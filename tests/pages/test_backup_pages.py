@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from audit.models import Event
-from backups import files, sweeps
+from backups import files, operations, sweeps
 from backups.models import Backup, Restore
 from base import clock
 from instances.models import Instance
@@ -186,3 +186,18 @@ def test_who_may(bobs, carols, charlies, backup, instance, words):
     assert charlies.get(at("of_instance", instance.pk)).status_code == 404
     assert charlies.get(at("result", "rst-none")).status_code == 404
     assert backup.pk not in charlies.get(at("list")).content.decode()
+
+
+def test_the_evidence_before_a_deletion_says_which_backups_hold_the_key(alices, charlies, alice, instance, make_key, words):
+    old = make_key()
+    address = f"/backups/of-key/{old.pk}/"
+    assert address in alices.get(f"/keys/{old.pk}/delete/").content.decode()
+    assert "No backup holds it" in words(alices.get(address))
+    operations.create_backup(alice(at=old.created_at + timedelta(seconds=1)), instance)
+    sweeps.keep(old.created_at + timedelta(seconds=2))
+    assert "1 backup holds it" in words(alices.get(address))
+    fragment = alices.get(address, headers={"HX-Request": "true", "HX-Target": "held"})
+    assert b"<html" not in fragment.content
+    young = keys.create_key(alice(at=old.created_at + timedelta(minutes=1)), instance=instance)
+    assert "No backup holds it" in words(alices.get(f"/backups/of-key/{young.pk}/"))
+    assert charlies.get(address).status_code == 404
