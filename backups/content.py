@@ -2,12 +2,12 @@
 
     {"instance": {...}}                                     the instance as it was
     {"key": {...}, "aliases": [...], "tags": [...]}         one key, then each of its versions
-    {"version": {...}, "sealed"|"stored": ..., "canary": {...}}
+    {"version": {...}, "sealed"|"pointer": ..., "canary": {...}}
     {"end": {"keys": n, "versions": n}}
 
-sealed: the raw material under the material key of this file (`crypto.sealed_stream.FileKey.material_key`). stored: what a
-provider gave that never lets material out, an HSM; it opens nothing by itself. A version whose material is not here (deleted
-or expired, imported) has neither. Destroyed keys are not in it: they have nothing to restore.
+sealed: the raw material under the material key of this file (`crypto.sealed_stream.FileKey.material_key`). pointer: where a
+provider has it that never lets material out, an HSM, sealed in the same way; it opens nothing without that HSM. A version whose
+material is not here (deleted or expired, imported) has neither. Destroyed keys are not in it: they have nothing to restore.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class SavedVersion:
-    """values: columns of KeyVersion. sealed, stored: see above, at most one of them is there."""
+    """values: columns of KeyVersion. sealed, pointer: see above, at most one of them is there."""
 
     values: dict[str, Any]
     sealed: bytes = field(default=b"", repr=False)
-    stored: bytes = field(default=b"", repr=False)
+    pointer: bytes = field(default=b"", repr=False)
     canary: Canary = field(default_factory=dict, repr=False)
 
     @property
@@ -51,7 +51,7 @@ class SavedVersion:
 
     @property
     def has_material(self) -> bool:
-        return bool(self.sealed or self.stored)
+        return bool(self.sealed or self.pointer)
 
     @property
     def public(self) -> bytes:
@@ -138,9 +138,8 @@ def _saved(material_key: WrappingKey, key: Key, version: KeyVersion, held: KeyMa
                         bytes(version.public_key or b""))
     sign = dict(canary.made(engine, material, key.usage))
     raw = engine.export_raw(material)
-    if raw is None:
-        return {"stored": _text(material.stored), "canary": sign}
-    return {"sealed": _text(material_key.seal(raw, backup_identity(key.account_id, key.pk, version.pk))), "canary": sign}
+    name, plain = ("pointer", engine.pointer(material)) if raw is None else ("sealed", raw)
+    return {name: _text(material_key.seal(plain, backup_identity(key.account_id, key.pk, version.pk))), "canary": sign}
 
 
 def read(source: BinaryIO, key: FileKey) -> Iterator[SavedKey]:
@@ -189,7 +188,7 @@ def _version(value: dict[str, Any]) -> SavedVersion:
     sign = value.get("canary", {})
     if not isinstance(sign, dict) or not all(isinstance(text, str) for text in sign.values()):
         raise Unreadable("damaged")
-    return SavedVersion(columns.unpacked(KeyVersion, value["version"]), _bytes(value.get("sealed")), _bytes(value.get("stored")),
+    return SavedVersion(columns.unpacked(KeyVersion, value["version"]), _bytes(value.get("sealed")), _bytes(value.get("pointer")),
                         sign)
 
 

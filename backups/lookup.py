@@ -11,7 +11,7 @@ from access.rules import why_not_permitted
 from backups import content, files
 from backups.content import SavedKey
 from backups.models import Backup, Restore
-from backups.rules import BackupFacts, Place
+from backups.rules import HARDWARE, BackupFacts, Place
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from crypto import sealed_stream
@@ -54,12 +54,11 @@ def restore_for(caller: Caller, restore_id: str) -> Restore:
 def facts(caller: Caller, backup: Backup, action: str = "") -> BackupFacts:
     lives = backup.instance is not None and backup.instance.released_at is None
     return BackupFacts(backup.pk, backup.kind, backup.state, backup.source, backup.source_name, backup.destroyed_at, lives,
-                       why_not_permitted(caller, action, backup.arn) if action else ())
+                       backup.source_type == HARDWARE, why_not_permitted(caller, action, backup.arn) if action else ())
 
 
 def place_of(caller: Caller, backup: Backup, target: Instance) -> Place:
-    return Place(instance_lookup.facts(caller, target), target.type, backup.source, backup.source_type,
-                 backup.source_account == target.account_id)
+    return Place(instance_lookup.facts(caller, target), target.type, backup.source, backup.source_type)
 
 
 def refused_as(error: Unreadable, backup: Backup | None = None) -> Refused:

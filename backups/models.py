@@ -29,6 +29,10 @@ class BackupQuerySet(models.QuerySet["Backup"]):
         newer = Backup.objects.usable().filter(instance=models.OuterRef("instance"), began_at__gt=models.OuterRef("began_at"))
         return self.usable().filter(instance__isnull=False).exclude(models.Exists(newer)).select_related("instance")
 
+    def provable(self) -> BackupQuerySet:
+        """Not those of a hardware instance that was released: its keys are in no HSM that this console knows."""
+        return self.exclude(source_type="hardware", instance__released_at__isnull=False)
+
 
 class Backup(models.Model):
     """One backup of one instance, or the record that there was one: the row outlives its file.

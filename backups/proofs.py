@@ -48,7 +48,7 @@ def standing_of(instance: Instance, now: datetime) -> Standing:
 
 def failed_drills(account: str) -> list[Drill]:
     """The newest drill of the newest backup of each instance, where it failed: these instances could not be restored now."""
-    return list(_failed(Backup.objects.of(account).newest_of_each()))
+    return list(_failed(Backup.objects.of(account).newest_of_each().provable()))
 
 
 def _failed(backups: Iterable[Backup]) -> Iterable[Drill]:

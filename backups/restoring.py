@@ -8,7 +8,7 @@ key from elsewhere gets a row of its own and belongs to the target's account fro
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -29,8 +29,8 @@ from crypto.errors import BadCiphertext, MaterialGone, ProviderError, Unavailabl
 from crypto.provider import Material
 from crypto.sealed_stream import FileKey
 from crypto.specs import SPECS
+from instances import hsm_objects, opening
 from instances import lookup as instance_lookup
-from instances import opening
 from instances.models import Instance
 from instances.models import WrappingKey as Holder
 from instances.rules import not_serving
@@ -48,13 +48,15 @@ Note = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would become of a saved key. values: columns of the key as they would be; stored: material by version id."""
+    """What would become of a saved key. values: columns of the key as they would be; stored: material by version id;
+    over: material that was found, and that its owner wanted no longer than until now."""
 
     saved: SavedKey
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[Note, ...] = ()
     values: dict[str, Any] = field(default_factory=dict)
     stored: dict[str, Material] = field(default_factory=dict, repr=False)
+    over: tuple[Material, ...] = ()
     row: Key | None = None
     again: bool = False
 
@@ -69,11 +71,15 @@ class Work:
     def __init__(self, caller: Caller, backup: Backup, target: Instance, key: FileKey, *, again: bool) -> None:
         self.caller, self.backup, self.target, self.again = caller, backup, target, again
         self.material_key: WrappingKey = key.material_key()
-        self.holder: Holder = opening.wrapping_key_for(caller, target.account, target)
-        self.engine: Engine = opening.engine_for(self.holder)
+        self.look_again()
         self.used, self._uncounted = quota.used(target), 0
         self.taken_aliases: set[str] = set()
         self.same_fingerprints = False
+
+    def look_again(self) -> None:
+        """A long restore may outlive the instance key it began with: each key goes under the newest."""
+        self.holder: Holder = opening.wrapping_key_for(self.caller, self.target.account, self.target)
+        self.engine: Engine = opening.engine_for(self.holder)
 
     @property
     def free(self) -> int:
@@ -81,8 +87,7 @@ class Work:
 
     def place(self) -> Place:
         lives = instance_lookup.facts(self.caller, self.target)
-        return Place(lives, self.target.type, self.backup.source, self.backup.source_type,
-                     self.backup.source_account == self.target.account_id)
+        return Place(lives, self.target.type, self.backup.source, self.backup.source_type)
 
     def claim(self, units: int) -> None:
         """Room for `units`, inside the transaction that takes it: the instance is held, and must still serve. Counting a large
@@ -129,15 +134,17 @@ def planned(work: Work, saved: SavedKey) -> Plan:
                                reason="restore_not_swept", who="time"))
     if reasons:
         return Plan(saved, tuple(reasons), row=row)
+    work.look_again()
     stored, refusal = _material(work, saved)
     if refusal is not None:
         return Plan(saved, (refusal,), row=row)
-    values, notes = dict(saved.values), []
+    values, notes, found = dict(saved.values), [], tuple(stored.values())
     notes += list(_changes(work, saved, values, stored))
     notes += [{"note": "alias_taken", "alias": name} for name in saved.aliases if not _free(work, name)]
     if row is not None:
         notes += [{"note": "version_lost", "version": pk} for pk in _lost(saved)]
-    return Plan(saved, (), tuple(notes), values, stored, row, bool(present and present.destroyed_on_purpose))
+    return Plan(saved, (), tuple(notes), values, stored, () if stored else found, row,
+                bool(present and present.destroyed_on_purpose))
 
 
 def _why_not_content(saved: SavedKey) -> Iterator[Refusal]:
@@ -166,6 +173,8 @@ def _material(work: Work, saved: SavedKey) -> tuple[dict[str, Material], Refusal
             continue
         try:
             material = taken(work, saved, version)
+            if refusal := hsm_objects.why_not_take_up(work.holder, material):
+                return {}, replace(refusal, facts={**facts, "version": version.id, **refusal.facts})
             if not canary.lives(version.canary, work.engine, material):
                 return {}, Refusal("InvalidBackup", {**facts, "version": version.id}, reason="restore_canary_dead")
         except Unavailable:
@@ -185,9 +194,10 @@ def taken(work: Work, saved: SavedKey, version: SavedVersion) -> Material:
     asked whether it has it."""
     identity = material_identity(work.target.account_id, saved.id, version.id)
     spec = SPECS[saved.spec]
-    if version.stored:
-        return Material(spec, identity, version.stored, version.public)
-    raw = work.material_key.open(version.sealed, content.backup_identity(work.backup.source_account, saved.id, version.id))
+    saved_as = content.backup_identity(work.backup.source_account, saved.id, version.id)
+    if version.pointer:
+        return work.engine.pointed(work.material_key.open(version.pointer, saved_as), spec, identity, version.public)
+    raw = work.material_key.open(version.sealed, saved_as)
     return work.engine.import_raw(spec, identity, raw)
 
 
@@ -286,8 +296,11 @@ def _versions(work: Work, key: Key, plan: Plan) -> None:
     for version in plan.saved.versions:
         values = {name: value for name, value in version.values.items() if name != "id"}
         KeyVersion.objects.update_or_create(pk=version.id, key=key, defaults=values)
-    KeyMaterial.objects.bulk_create([KeyMaterial(version_id=pk, wrapping_key=work.holder, stored=made.stored)
-                                     for pk, made in plan.stored.items()])
+    for pk, made in plan.stored.items():  # one by one: `save` holds the instance key against its own rotation
+        KeyMaterial.objects.create(version_id=pk, wrapping_key=work.holder, stored=made.stored)
+        hsm_objects.take_up(work.caller.at, work.holder, made)
+    for made in plan.over:
+        hsm_objects.take_up(work.caller.at, work.holder, made, doomed=True)
 
 
 def _aliases(work: Work, key: Key, saved: SavedKey) -> set[str]:

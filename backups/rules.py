@@ -27,18 +27,18 @@ class BackupFacts:
     source_name: str
     destroyed_at: datetime | None
     instance_lives: bool
+    hardware: bool = False
     denied: tuple[Refusal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where keys would come back to, and where they came from. same_account: of source and target; free: key versions."""
+    """Where keys would come back to, and where they came from."""
 
     target: instance_rules.Facts
     target_type: str
     source: str
     source_type: str
-    same_account: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,15 @@ def why_not_use(facts: BackupFacts) -> tuple[Refusal, ...]:
     return tuple(reasons)
 
 
+def why_not_drill(facts: BackupFacts) -> tuple[Refusal, ...]:
+    """What is in an HSM is proved where it is in use; after the release nothing but a restore can say whether it is there."""
+    reasons = why_not_use(facts)
+    if facts.hardware and not facts.instance_lives:
+        reasons += (Refusal("Rejected.UnsupportedOperation", {"backup": facts.id, "instance": facts.source},
+                            reason="drill_needs_hsm"),)
+    return reasons
+
+
 def why_not_delete(facts: BackupFacts) -> tuple[Refusal, ...]:
     """The backups of an instance are its owner's only after its release; what was uploaded always is."""
     reasons = list(facts.denied)
@@ -98,8 +107,6 @@ def why_not_into(place: Place) -> tuple[Refusal, ...]:
     elif place.source_type == HARDWARE and place.source == place.target.id:
         # The vendor's rule (3.3): the objects of the old one are the cluster's business.
         reasons.append(Refusal("Rejected.UnsupportedOperation", facts, reason="restore_needs_new_hardware", who="owner"))
-    elif place.source_type == HARDWARE and not place.same_account:
-        reasons.append(Refusal("Rejected.UnsupportedOperation", facts, reason="restore_hardware_other_account"))
     return tuple(reasons)
 
 

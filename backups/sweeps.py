@@ -81,8 +81,9 @@ def _broken_restore(caller: Caller, restore: Restore, error: Exception) -> None:
 def drill_due(caller: Caller) -> int:
     """Asked for; and the newest backup of each instance when it is new, and once a day as long as it stays the newest."""
     lately = Drill.objects.filter(backup=OuterRef("pk"), at__gt=caller.at - ONE_DAY)
-    wanted = _each(caller, Backup.objects.usable().filter(drill_wanted=True).order_by("pk"), operations.run_drill)
-    return wanted + _each(caller, Backup.objects.newest_of_each().exclude(Exists(lately)).order_by("pk"), operations.run_drill)
+    wanted = Backup.objects.usable().provable().filter(drill_wanted=True)
+    daily = Backup.objects.newest_of_each().provable().exclude(Exists(lately))
+    return sum(_each(caller, rows.order_by("pk"), operations.run_drill) for rows in (wanted, daily))
 
 
 def destroy_due(caller: Caller) -> int:

@@ -82,7 +82,8 @@ def detail(request: HttpRequest, backup_id: str) -> HttpResponse:
 
 def _why_not(caller: Caller, backup: Backup, action: str) -> tuple[Refusal, ...]:
     facts = lookup.facts(caller, backup, action)
-    return rules.why_not_delete(facts) if action == "DeleteBackup" else rules.why_not_use(facts)
+    why_not = {"DeleteBackup": rules.why_not_delete, "DrillBackup": rules.why_not_drill}.get(action, rules.why_not_use)
+    return why_not(facts)
 
 
 @require_safe

@@ -10,7 +10,7 @@ from crypto import asymmetric, blobs, context
 from crypto.algorithms import Encryption, Signing
 from crypto.envelope import Identity
 from crypto.errors import BadCiphertext, Unsupported
-from crypto.provider import Exporter, Importer, Mac, Material, PrivateDecrypter, Provider, Signer
+from crypto.provider import Exporter, Importer, Keeper, Mac, Material, PrivateDecrypter, Provider, Signer
 from crypto.specs import Spec
 
 MAX_PLAINTEXT = 6144
@@ -60,6 +60,18 @@ class Engine:
     def export_raw(self, material: Material) -> bytes | None:
         """The raw key, for sealing it again at once; None where the provider never gives it out."""
         return self.provider.export_raw(material) if isinstance(self.provider, Exporter) else None
+
+    def pointer(self, material: Material) -> bytes:
+        """What finds material again that the provider never gives out."""
+        if not isinstance(self.provider, Keeper):
+            raise Unsupported(material.spec.name)
+        return self.provider.pointer(material)
+
+    def pointed(self, pointer: bytes, spec: Spec, identity: Identity, public: bytes) -> Material:
+        """The inverse, under this engine's wrapping key. Nothing proves yet that the provider has it."""
+        if not isinstance(self.provider, Keeper):
+            raise Unsupported(spec.name)
+        return self.provider.pointed(pointer, spec, identity, public)
 
     def sign(self, material: Material, algorithm: Signing, digest: bytes) -> bytes:
         """The caller has checked that algorithm, spec and length of the digest fit."""

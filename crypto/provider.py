@@ -56,6 +56,13 @@ class Keeper(Protocol):
 
     def make_wrapped(self, spec: Spec, identity: Identity, raw: bytes | None = None) -> Material: ...
 
+    def pointer(self, material: Material) -> bytes:
+        """What finds the material again after the wrapping key is gone: for a backup. It opens nothing without the back end."""
+
+    def pointed(self, pointer: bytes, spec: Spec, identity: Identity, public: bytes = b"") -> Material:
+        """What `pointer` finds, as material of this wrapping key; where it is an object of the back end, with its name.
+        BadCiphertext for a pointer of another version or of nobody. An object is not looked for, only named."""
+
 
 @runtime_checkable
 class Importer(Protocol):

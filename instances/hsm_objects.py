@@ -3,7 +3,10 @@
 Making: 1. a row WANTED is committed, 2. the tokens make the object, 3. the transaction that writes the key's rows turns it into
 KEPT. What a crash leaves WANTED is doomed after `PATIENCE`, and step 3 finds it gone and refuses.
 Destroying: 1. the transaction that erases the key's rows turns KEPT into DOOMED, 2. the object is destroyed on every member, and
-only then 3. is the row forgotten. While a member is away the row waits. Every step may be repeated.
+only then 3. is the row forgotten. While a member is away the row waits. Every step may be repeated. The transaction that releases
+an instance does 1. for all of it.
+Taking up what came back with the tokens from a backup of their own: no row names it, every member has it, and the transaction
+that writes the key's rows makes one KEPT. A crash before that leaves the object as it was found.
 """
 
 from __future__ import annotations
@@ -19,8 +22,8 @@ from crypto.provider import Keeper, Material
 from crypto.registry import HSM
 from crypto.specs import Spec
 from instances import hsm_opening, opening
-from instances.hsm_models import HsmCluster, HsmObject, ObjectState
-from instances.models import WrappingKey
+from instances.hsm_models import HsmCluster, HsmMember, HsmObject, ObjectState
+from instances.models import Instance, WrappingKey
 
 PATIENCE = timedelta(minutes=10)
 TRY_AGAIN_AFTER = timedelta(minutes=1)
@@ -57,6 +60,43 @@ def keep(holder: WrappingKey, material: Material) -> None:
     if not wanted.update(state=ObjectState.KEPT):
         raise Refused(Refusal("ServiceUnavailableTemporary", {"instance": holder.instance_id}, reason="hsm_too_slow",
                               who="operator"))
+
+
+def why_not_take_up(holder: WrappingKey, material: Material) -> Refusal | None:
+    """Why material that a backup points at is not taken from the tokens as it lies there: the book says that something else
+    rests on the object or that it goes, or a member lacks it. Raises Unavailable while a member is away."""
+    if not material.name:
+        return None
+    cluster, named = HsmCluster.objects.get(instance=holder.instance), {"object": material.name}
+    # The tokens, not the cluster: they may have been registered once more after they came back from a backup.
+    tokens = HsmMember.objects.filter(cluster=cluster).values("serial")
+    books = HsmMember.objects.filter(serial__in=tokens).values("cluster")
+    noted = HsmObject.objects.filter(cluster__in=books, name=material.name).order_by("state").first()
+    if noted is not None:
+        going = noted.state == ObjectState.DOOMED
+        return Refusal("Rejected.ResourceExist", named, reason="restore_object_goes" if going else "restore_object_taken",
+                       who="time" if going else "nobody")
+    if not hsm_opening.opened(cluster).holds(material.name.encode(), material.spec):
+        return Refusal("InvalidBackup", named, reason="restore_not_held", who="operator")
+    return None
+
+
+def take_up(now: datetime, holder: WrappingKey, material: Material, *, doomed: bool = False) -> None:
+    """Something rests on an object that was in the tokens before; or, doomed, what it was for is over. Call it in the transaction
+    that writes the key's rows. Raises IntegrityError where somebody else took it up."""
+    if material.name:
+        HsmObject.objects.create(cluster=HsmCluster.objects.get(instance=holder.instance), name=material.name, since=now,
+                                 version_id=material.identity.version, state=ObjectState.DOOMED if doomed else ObjectState.KEPT)
+
+
+def doom_all_of(instance: Instance) -> None:
+    """The storage key as well. Call it in the transaction that releases the instance."""
+    HsmObject.objects.filter(cluster__instance=instance, state=ObjectState.KEPT).update(state=ObjectState.DOOMED)
+
+
+def left_of(instance: Instance) -> int:
+    """How many objects the tokens may still hold for it."""
+    return HsmObject.objects.filter(cluster__instance=instance).count()
 
 
 def doom(version_ids: Iterable[str]) -> None:

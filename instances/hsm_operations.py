@@ -153,7 +153,8 @@ def _note(caller: Caller, cluster: HsmCluster, opened: Cluster, checks: Sequence
 
 @recording.operation("ConnectKmsInstance")
 def connect_hardware_instance(caller: Caller, instance: Instance, *, cluster: HsmCluster) -> Instance:
-    """Enables a hardware instance with `cluster`, or connects it again after it was disconnected. Bound for good.
+    """Enables a hardware instance with `cluster`, or connects it again after it was disconnected. Bound as long as the
+    instance lives.
 
     1. Every check passes. 2. The storage key of the instance is noted, and made in the tokens. 3. Instance key, binding and
     status are written together. A crash in between leaves a note of a storage key that the next try, or a sweep, takes up.

@@ -33,10 +33,8 @@ def check_members(now: datetime) -> int:
 def clear_objects(now: datetime) -> int:
     """Destroys what nothing rests on: objects of a crash, of erased keys, and of released instances. Returns how many."""
     HsmObject.objects.left_over(now - hsm_objects.PATIENCE).update(state=ObjectState.DOOMED)
-    released = HsmCluster.objects.filter(instance__released_at__isnull=False)
-    HsmObject.objects.filter(cluster__in=released, state=ObjectState.KEPT, version_id="").update(state=ObjectState.DOOMED)
     gone = hsm_objects.destroy(HsmObject.objects.due_for_destruction(now)[:CHUNK], now + hsm_objects.TRY_AGAIN_AFTER)
-    for cluster in released:
+    for cluster in HsmCluster.objects.filter(instance__released_at__isnull=False):
         if not HsmObject.objects.filter(cluster=cluster).exists():
-            HsmCluster.objects.filter(pk=cluster.pk).update(instance=None)  # free for another instance
+            HsmCluster.objects.filter(pk=cluster.pk, instance=cluster.instance_id).update(instance=None)  # free for another one
     return gone

@@ -1,4 +1,4 @@
-"""Tables behind the lists of the console: words to search by, and changes of many keys at once."""
+"""Tables behind the pages over many keys: words to search by, changes of many keys at once, and uses of a whole account."""
 
 from __future__ import annotations
 
@@ -55,3 +55,19 @@ class BulkItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key_id} {self.outcome}"
+
+
+class AccountUse(models.Model):
+    """How often the keys of an account were used on one day, and how often that was refused; added up with `KeyUse`, for pages
+    that look at the whole estate and cannot add up a million keys."""
+
+    account = models.ForeignKey("access.Account", on_delete=models.PROTECT, related_name="+")
+    day = models.DateField()
+    used = models.PositiveBigIntegerField(default=0)
+    refused = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "day"], name="account_use_once")]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.day}"

@@ -15,11 +15,11 @@ from base.refusal import Refusal, Refused
 from instances.models import Instance, WrappingKey
 from instances.states import Status
 from keys import states
-from keys.list_models import BulkItem, BulkRun, KeyWord
+from keys.list_models import AccountUse, BulkItem, BulkRun, KeyWord
 from keys.states import State
 
-__all__ = ["Alias", "BulkItem", "BulkRun", "ImportToken", "Key", "KeyMaterial", "KeyQuerySet", "KeyTag", "KeyUse", "KeyVersion",
-           "KeyWord", "UseCursor"]
+__all__ = ["AccountUse", "Alias", "BulkItem", "BulkRun", "ImportToken", "Key", "KeyMaterial", "KeyQuerySet", "KeyTag", "KeyUse",
+           "KeyVersion", "KeyWord", "UseCursor"]
 
 
 # Not a negation: what is null in the join belongs to keys outside instances.

@@ -11,6 +11,7 @@ from django.db import DatabaseError
 
 from base.caller import Caller
 from base.refusal import Refused
+from instances import hsm_objects
 from instances.models import Instance
 from instances.states import ONE_DAY
 from instances.sweeps import clock_of
@@ -60,7 +61,7 @@ def clear_released(now: datetime) -> int:
     for instance in list(Instance.objects.due_for_clearing()):
         caller = clock_of(now, instance)
         erased += _each(now, Key.objects.due_for_burial(instance, now), operations.destroy_with_instance, caller)
-        if not Key.objects.left_in(instance).exists():
+        if not Key.objects.left_in(instance).exists() and not hsm_objects.left_of(instance):
             _quietly(operations.clear_released_instance, caller, instance)
     if erased:
         forget_old_pages()

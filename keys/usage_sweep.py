@@ -10,11 +10,11 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from audit import following
 from audit.recording import OK
-from keys.models import Key, KeyUse, UseCursor
+from keys.models import AccountUse, Key, KeyUse, UseCursor
 from keys.usage import Totals, Use, events, totals
 
 CURSOR = 1
@@ -67,6 +67,19 @@ def _add(at: int, upto: int, found: Totals) -> bool:
                 continue
             row.count, row.last_at = row.count + total.count, max(row.last_at, total.last_at)
             changed.append(row)
+        _add_to_accounts(found)
         KeyUse.objects.bulk_create(fresh)
         KeyUse.objects.bulk_update(changed, ["count", "last_at"], batch_size=200)
     return True
+
+
+def _add_to_accounts(found: Totals) -> None:
+    """In the transaction that holds the cursor."""
+    owners = dict(Key.objects.filter(pk__in={use.key_id for use in found}).values_list("pk", "account_id"))
+    days: dict[tuple[str, date], list[int]] = {}
+    for use, total in found.items():
+        sums = days.setdefault((owners[use.key_id], use.day), [0, 0])
+        sums[use.outcome != OK] += total.count
+    for (account, day), (used, refused) in sorted(days.items()):
+        row, _ = AccountUse.objects.get_or_create(account_id=account, day=day)
+        AccountUse.objects.filter(pk=row.pk).update(used=F("used") + used, refused=F("refused") + refused)

@@ -28,8 +28,13 @@ def _not_done(event: Event) -> bool:
     return event.outcome != "ok"
 
 
+def _broke(event: Event) -> bool:
+    """Not what was refused because somebody may not, or was faster."""
+    return event.outcome in ("ServiceUnavailableTemporary", "InternalFailure")
+
+
 def _not_passed(event: Event) -> bool:
-    return _not_done(event) or _facts(event).get("passed") is False or bool(_facts(event).get("failed"))
+    return _broke(event) or _facts(event).get("passed") is False or bool(_facts(event).get("failed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,8 @@ NOTICES: dict[str, Notice] = {
     "RotateKey": Notice(gettext_lazy("A key could not be rotated"), _not_done),
     # what keeps them safe
     "CheckHsmCluster": Notice(gettext_lazy("A check of an HSM cluster failed"), _not_passed),
-    "FailBackup": Notice(gettext_lazy("A backup failed")),
+    "RunBackup": Notice(gettext_lazy("A backup failed"), _broke),
+    "FailBackup": Notice(gettext_lazy("A backup failed")),  # its process died
     "RunDrill": Notice(gettext_lazy("A restore drill failed"), _not_passed),
     "RotateRootKey": Notice(gettext_lazy("The root key was rotated")),
     "ExportRootKey": Notice(gettext_lazy("The root key was exported as shares")),

@@ -12,11 +12,14 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from backups.models import Backup
+from backups.states import KEPT_AFTER_RELEASE
 from base.caller import Caller
 from instances import states as instance_states
 from instances.models import Instance
@@ -72,6 +75,14 @@ def _last_days(caller: Caller) -> Iterator[Entry]:
             yield Entry(instance_states.renew_by(one.end_at, settings.KMS_BILLING_ZONE), "release", str(one), _url(one))
 
 
+def _last_backups(caller: Caller) -> Iterator[Entry]:
+    """The day on which all backups of a released instance are destroyed, and with them the last way back to its keys."""
+    released = Instance.objects.of(caller.account).filter(
+        Exists(Backup.objects.usable().filter(instance=OuterRef("pk"))), released_at__gt=caller.at - KEPT_AFTER_RELEASE)
+    for one in released:
+        yield Entry((one.released_at or caller.at) + KEPT_AFTER_RELEASE, "backup", str(one), _url(one))
+
+
 def _keys(caller: Caller, kind: str, column: str, **among: object) -> Iterator[Entry]:
     living = Key.objects.of(caller.account).living(caller.at).filter(**{f"{column}__gte": caller.at - AHEAD}, **among)
     rows = list(living.select_related("instance").order_by(column, "pk")[:MOST])
@@ -88,6 +99,7 @@ SOURCES: dict[str, Source] = {
                        lambda caller: _keys(caller, "deletion", "delete_at", state=State.PENDING_DELETION), ("Key.delete_at",)),
     "expiry": Source(_("Instance expires"), "server", "warn", _expiries, ("Instance.end_at",)),
     "release": Source(_("Last day to renew"), "circle-x", "bad", _last_days, ()),
+    "backup": Source(_("Last backup is destroyed"), "archive-x", "bad", _last_backups, ("Instance.released_at",)),
     "material": Source(_("Imported material expires"), "upload", "warn",
                        lambda caller: _keys(caller, "material", "material_expires_at"), ("Key.material_expires_at",)),
     "rotation": Source(_("Key rotates"), "refresh-cw", "info",

@@ -29,7 +29,7 @@ NAMED = 20
 @recording.operation("DrillBackup")
 def drill_backup(caller: Caller, backup: Backup) -> Backup:
     """Asks for a drill; the clock carries it out within seconds (`run_drill`)."""
-    if reasons := rules.why_not_use(lookup.facts(caller, backup, "DrillBackup")):
+    if reasons := rules.why_not_drill(lookup.facts(caller, backup, "DrillBackup")):
         raise Refused(*reasons)
     with transaction.atomic():
         backup.move(drill_wanted=True)
@@ -40,8 +40,9 @@ def drill_backup(caller: Caller, backup: Backup) -> Backup:
 @recording.operation("RunDrill")
 def run_drill(caller: Caller, backup: Backup) -> Drill:
     """Restores every key of the backup into scratch space, which is memory and gone with the version that was in it, and opens
-    the canary of each. Material of an HSM is asked for where it is. One row says how it went; nothing else is written."""
-    if reasons := rules.why_not_use(lookup.facts(caller, backup)):
+    the canary of each. Of a hardware instance it proves less: that what the backup points at is in the HSM and is what it
+    was; not that the HSM itself could be restored. One row says how it went; nothing else is written."""
+    if reasons := rules.why_not_drill(lookup.facts(caller, backup)):
         raise Refused(*reasons)
     drill = Drill(backup=backup, instance=backup.instance, at=caller.at, passed=False)
     began = time.monotonic()
@@ -81,11 +82,13 @@ def _dead(backup: Backup, saved: SavedKey, key: FileKey) -> Iterator[str]:
 
 def _scratch(backup: Backup, saved: SavedKey, version: SavedVersion, material_key: WrappingKey) -> tuple[Engine, Material]:
     identity = material_identity(backup.source_account, saved.id, version.id)
-    if version.stored:
+    saved_as = content.backup_identity(backup.source_account, saved.id, version.id)
+    if version.pointer:
         if backup.instance is None:
             raise BadCiphertext
-        holder = Holder.objects.filter(instance=backup.instance, destroyed_at=None).latest("generation")
-        return opening.engine_for(holder), Material(SPECS[saved.spec], identity, version.stored, version.public)
-    raw = material_key.open(version.sealed, content.backup_identity(backup.source_account, saved.id, version.id))
+        engine = opening.engine_for(Holder.objects.filter(instance=backup.instance, destroyed_at=None).latest("generation"))
+        pointer = material_key.open(version.pointer, saved_as)
+        return engine, engine.pointed(pointer, SPECS[saved.spec], identity, version.public)
+    raw = material_key.open(version.sealed, saved_as)
     scratch, _ = WrappingKey.generate()
     return Engine(SoftwareProvider(scratch)), Material(SPECS[saved.spec], identity, scratch.seal(raw, identity), version.public)

@@ -116,6 +116,31 @@ class Cluster:
 
         return self._somewhere(there)
 
+    def wrapped_anew(self, wrapped: bytes, old: bytes, new: bytes, spec: Spec) -> bytes:
+        """What the storage key `old` wraps, wrapped by `new`; plain in a token only. BadCiphertext where it is not of `old`."""
+
+        def there(member: Member) -> bytes:
+            with member.session() as session, session.alone() as here:
+                wrapping, unwrapping = self._storage(member, here, new), self._storage(member, here, old)
+                try:
+                    key = objects.unwrap(unwrapping, wrapped, spec, travels=True)
+                except PKCS11Error:
+                    member.prove(here)
+                    raise BadCiphertext from None
+                with objects.passing(key):
+                    return wrapping.wrap_key(key, mechanism=objects.WRAP)  # type: ignore[no-any-return]
+
+        return self._somewhere(there)
+
+    def holds(self, name: bytes, spec: Spec) -> bool:
+        """Whether every member has the object. Raises Unavailable while one is away."""
+        for member in self.members:
+            with member.session() as session, session.alone() as here:
+                if not search(here, name, objects.kind_of(spec)):
+                    member.prove(here)
+                    return False
+        return True
+
     def destroy(self, name: bytes) -> None:
         """Gone from every member, also where it was not there. Raises Unavailable while a member is away."""
         away = False

@@ -70,6 +70,23 @@ class HsmProvider:
         wrapped, public = self._cluster.make_wrapped(self._storage, spec, self._taken(spec, raw))
         return Material(spec, identity, self._wrapping.seal(_DATABASE + wrapped, identity), public)
 
+    def pointer(self, material: Material) -> bytes:
+        """As it is stored, but not sealed; and the name of the storage key, without which a wrapped key is of no use."""
+        kind, rest = self._stored(material)
+        return kind + rest if kind == _INSIDE else kind + bytes([len(self._storage)]) + self._storage + rest
+
+    def pointed(self, pointer: bytes, spec: Spec, identity: Identity, public: bytes = b"") -> Material:
+        """A wrapped key is wrapped anew, in a token, by the storage key of this instance."""
+        kind, rest = pointer[:1], pointer[1:]
+        if kind == _INSIDE and rest.split(b"/")[0] == identity.version.encode():
+            return Material(spec, identity, self._wrapping.seal(pointer, identity), public, rest.decode("ascii", "replace"))
+        if kind == _DATABASE and rest and len(rest) > 1 + rest[0]:
+            storage, wrapped = rest[1:1 + rest[0]], rest[1 + rest[0]:]
+            if storage != self._storage:
+                wrapped = self._cluster.wrapped_anew(wrapped, storage, self._storage, spec)
+            return Material(spec, identity, self._wrapping.seal(_DATABASE + wrapped, identity), public)
+        raise BadCiphertext
+
     def _taken(self, spec: Spec, raw: bytes | None) -> bytes | None:
         """Raises Unsupported for what no token is asked for."""
         if not spec.hardware or raw is not None and not spec.symmetric:

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from base.caller import Caller
-from instances import opening
+from instances import hsm_objects, opening
 from instances.models import Instance
 
 
@@ -24,6 +24,7 @@ def note_released(caller: Caller, instance: Instance) -> None:
     what was in there; it sweeps the rows afterwards."""
     instance.move(released_at=caller.at, released_by=caller.principal, is_default=False)
     opening.destroy_wrapping_keys(caller, instance)
+    hsm_objects.doom_all_of(instance)
 
 
 def note_cleared(caller: Caller, instance: Instance) -> None:

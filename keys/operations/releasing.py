@@ -2,7 +2,8 @@
 
 It stands on this floor because only this floor knows what would be lost. One transaction releases: the instance is marked,
 and the key that wraps all material in it is overwritten, so that everything is dead at once. `keys.sweeps.clear_released`
-erases the rows afterwards, in its own time; whatever kills the process in between, the next sweep goes on.
+erases the rows afterwards, in its own time, and `instances.hsm_sweeps` what is in tokens; whatever kills the process in
+between, the next sweep goes on.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from django.db import transaction
 from audit import recording
 from base.caller import Caller
 from base.refusal import Refusal, Refused
-from instances import lookup, operations, rules, states
+from instances import hsm_objects, lookup, operations, rules, states
 from instances.gate import still_as_seen
 from instances.models import Instance
 from instances.rules import Contents, Facts
@@ -97,8 +98,9 @@ def delay_release(caller: Caller, instance: Instance) -> Instance:
 
 @recording.operation("ClearReleasedInstance")
 def clear_released_instance(caller: Caller, instance: Instance) -> Instance:
-    """Notes that the last key of a released instance is a tombstone."""
-    if instance.released_at is None or instance.cleared_at or Key.objects.left_in(instance).exists():
+    """Notes that the last key of a released instance is a tombstone, and that no token holds anything of it."""
+    if instance.released_at is None or instance.cleared_at or Key.objects.left_in(instance).exists() or hsm_objects.left_of(
+            instance):
         raise Refused(Refusal("Rejected.StateModifiedFailed", {"instance": instance.pk}, reason="instance_not_due"))
     with transaction.atomic():
         operations.note_cleared(caller, instance)

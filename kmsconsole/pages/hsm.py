@@ -45,12 +45,14 @@ class MemberShown:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A cluster with what its pages say of it. inside, waiting: objects in the tokens that are kept, and that are to go."""
+    """A cluster with what its pages say of it. inside, waiting: keys in the tokens that are kept, and that are to go; left: of
+    both, with the storage key."""
 
     cluster: HsmCluster
     members: list[MemberShown]
     inside: int
     waiting: int
+    left: int
     in_database: int
 
     @property
@@ -77,12 +79,12 @@ class Shown:
 def shown(cluster: HsmCluster) -> Shown:
     sessions = {member.place.serial: member.sessions for member in hsm_opening.opened(cluster).members}
     members = [MemberShown(row, sessions.get(row.serial, (0, 0))) for row in hsm_operations.members_of(cluster)]
-    counts = dict(HsmObject.objects.filter(cluster=cluster).exclude(version_id="").order_by().values_list("state")
-                  .annotate(n=Count("pk")))
+    mine = HsmObject.objects.filter(cluster=cluster)
+    counts = dict(mine.exclude(version_id="").order_by().values_list("state").annotate(n=Count("pk")))
     in_database = Key.objects.filter(instance=cluster.instance, storage_mechanism=HSM_ENCRYPTED_DATABASE) if cluster.instance \
         else Key.objects.none()
     return Shown(cluster, members, counts.get(ObjectState.KEPT, 0), counts.get(ObjectState.DOOMED, 0),
-                 in_database.exclude(state=State.DESTROYED).count())
+                 mine.count(), in_database.exclude(state=State.DESTROYED).count())
 
 
 def hsm_of(instance: Instance) -> Shown | None:

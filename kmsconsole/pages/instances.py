@@ -20,13 +20,13 @@ from base.caller import Caller
 from base.refusal import Refusal, Refused
 from instances import gate, lookup, operations, rules
 from instances.forms import TERMS
-from instances.models import Instance
+from instances.models import Instance, WrappingKey
 from instances.rules import Facts
 from instances.states import SHOWN_AFTER_RELEASE
 from instances.states import State as InstanceState
-from keys import creation, forms, quota, showing
+from keys import creation, forms, quota, rewrapping, showing
 from keys import operations as key_operations
-from keys.models import Key
+from keys.models import Key, KeyMaterial
 from keys.operations.releasing import why_not_release, why_release_waits
 from keys.states import State
 from kmsconsole.pages.hsm import hsm_of
@@ -116,7 +116,7 @@ def detail(request: HttpRequest, instance_id: str) -> HttpResponse:
                 why_not_switch=_why_not_switch(caller, instance), own=_protected(caller, instance),
                 blocked=_blocked(caller, instance), tags=lookup.tags_of(instance), terms=TERMS, late=late,
                 waits=why_release_waits(caller, instance) if late and not instance.auto_renewal_months else (),
-                access=quota.access_used(instance), hsm=hsm_of(instance))
+                access=quota.access_used(instance), hsm=hsm_of(instance), rekeying=_rekeying(instance))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -135,6 +135,29 @@ def protection(request: HttpRequest, instance_id: str) -> HttpResponse:
     freed = _could_be_scheduled(caller, instance).count() - own
     return page(request, "instances/protection.html", status=form.status, fragments=("modal",), instance=instance, form=form,
                 name=name, back=back, must="\n".join(names), why_not=_why_not_switch(caller, instance), freed=freed, own=own)
+
+
+@dataclass(frozen=True, slots=True)
+class Rekeying:
+    """The instance key and how far its rotation is. moved, total: key versions; under_way: older ones are still there."""
+
+    generation: int
+    moved: int
+    total: int
+    under_way: bool
+
+    @property
+    def bar(self) -> int:
+        return SCALE * self.moved // max(1, self.total)
+
+
+def _rekeying(instance: Instance) -> Rekeying | None:
+    """None where there is no instance key: before the instance is enabled, and after its release."""
+    if not WrappingKey.objects.of(instance.account_id, instance.pk).filter(destroyed_at=None).exists():
+        return None
+    found = rewrapping.progress(instance.account_id, instance.pk)
+    total = KeyMaterial.objects.filter(wrapping_key__instance=instance).count()
+    return Rekeying(found.generation, total - found.remaining, total, found.destroyed < found.generation - 1)
 
 
 def _blocked(caller: Caller, instance: Instance) -> dict[str, tuple[Refusal, ...]]:

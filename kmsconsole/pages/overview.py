@@ -10,21 +10,27 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from access import trail
+from access.models import Role, RootKeyCheck
 from access.pages import caller_of, page
 from access.rules import why_not_permitted
 from audit import searching
 from audit.models import Event
 from audit.searching import Wanted
+from backups.proofs import failed_drills
 from base.caller import Caller
 from instances.models import Instance
 from keys import showing
-from keys.models import Alias, Key
+from keys.models import AccountUse, Alias, Key, KeyQuerySet
+from keys.plot import Plot, plot
 from keys.states import State
+from keys.usage import Day
 from kmsconsole.pages import hsm
 from kmsconsole.pages.instances import SOON_DAYS, Shown, shown
+from kmsconsole.questions import count
 
 MOST = 7
 RECENT, LOOKED_AT = 8, 5000
+PLOT_DAYS = 30
 
 
 @require_safe
@@ -37,13 +43,21 @@ def overview(request: HttpRequest) -> HttpResponse:
         all=Count("pk"), pending=Count("pk", filter=Q(state=State.PENDING_DELETION)),
         disabled=Count("pk", filter=Q(state=State.DISABLED)))
     due = list(living.filter(state=State.PENDING_DELETION).select_related("instance").order_by("delete_at", "pk")[:MOST])
-    return page(request, "overview.html", needs=_needs(caller, lines, due), numbers=numbers, instances=len(instances),
+    return page(request, "overview.html", needs=_needs(caller, lines, living, due), numbers=numbers, instances=len(instances),
                 serving=sum(1 for line in lines if line.facts.state == "Connected"), next_due=due[0] if due else None,
                 aliases=Alias.objects.filter(account_id=caller.account).count(), events=_events(caller),
+                old=count(living.filter(edition=Key.Edition.V1)), plot=_plot(caller), root_key=_root_key(caller),
                 why_not_create=why_not_permitted(caller, "CreateKey"))
 
 
-def _needs(caller: Caller, lines: list[Shown], due: list[Key]) -> list[dict[str, Any]]:
+def _plot(caller: Caller) -> Plot:
+    """Calls with keys of the account, as of the last run of the clock's count."""
+    since = caller.at.date() - timedelta(days=PLOT_DAYS)
+    rows = AccountUse.objects.filter(account=caller.account, day__gt=since)
+    return plot({row.day: Day(row.used, row.refused) for row in rows}, caller.at.date(), PLOT_DAYS)
+
+
+def _needs(caller: Caller, lines: list[Shown], living: KeyQuerySet, due: list[Key]) -> list[dict[str, Any]]:
     """At most seven dated facts by their date."""
     soon = caller.at + timedelta(days=SOON_DAYS)
     needs: list[dict[str, Any]] = [
@@ -52,9 +66,22 @@ def _needs(caller: Caller, lines: list[Shown], due: list[Key]) -> list[dict[str,
         for line in lines if line.expired or (line.instance.end_at <= soon and not line.instance.auto_renewal_months)]
     needs += [{"kind": "pending", "row": row, "key": row.key, "at": row.key.destroyed_from()}
               for row in showing.rows(caller, due)]
+    ending = living.filter(material_expires_at__lte=soon).select_related("instance").order_by("material_expires_at", "pk")
+    needs += [{"kind": "material", "row": row, "key": row.key, "at": row.key.material_expires_at}
+              for row in showing.rows(caller, list(ending[:MOST]))]
+    needs += [{"kind": "drill", "drill": drill, "instance": drill.instance, "at": drill.at}
+              for drill in failed_drills(caller.account)]
     needs += [{"kind": "hsm", "cluster": one.cluster, "shown": one, "at": one.failing_since or caller.at}
               for one in hsm.failing(caller)]
     return sorted(needs, key=lambda need: need["at"])[:MOST]
+
+
+def _root_key(caller: Caller) -> dict[str, Any] | None:
+    """For administrators: the generation in use, when it came, and whether another is still to be retired."""
+    if Role.ADMINISTRATOR not in caller.roles:
+        return None
+    living = list(RootKeyCheck.objects.filter(retired_at=None).order_by("-generation"))
+    return {"newest": living[0], "under_way": len(living) > 1} if living else None
 
 
 def _events(caller: Caller) -> list[Event] | None:

@@ -13,15 +13,17 @@ from access import operations as access
 from access import root
 from access.models import PurposeKey, RootKeyCheck
 from base import clock
+from base.refusal import Refused
 from crypto import rootkey
 from crypto.envelope import WrappingKey as RawKey
 from crypto.errors import BadCiphertext, MissingRootKey, RootKeyError
-from instances import opening, rekeying
+from instances import checks, opening, rekeying
 from instances.models import WrappingKey
 from keys import operations as keys
 from tests import make
 from tests.killing import deaths
 from tests.make import Person
+from tests.softhsm import SoftHsm
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +102,21 @@ class TestRotation:
         assert rotate().retired == (1,)
         assert rotate() == rekeying.RootRotation(2)
         estate.assert_whole()
+
+    def test_of_a_hardware_instance(self, softhsm: SoftHsm) -> None:
+        """The instance key, which seals where the keys are; nothing in the tokens changes."""
+        estate = Estate()
+        home = make.hardware_instance(estate.alice, make.hsm_cluster(estate.alice, softhsm))
+        made = [keys.create_key(estate.alice(), instance=home, key_storage_mechanism=kind)
+                for kind in ("HsmInternal", "HsmEncryptedDatabase")]
+        blobs = [keys.encrypt(estate.alice(), key, plaintext="aGVsbG8=").ciphertext_blob for key in made]
+        rotate()
+        assert WrappingKey.objects.get(instance=home).root_generation == 2
+        estate.assert_whole()
+        assert checks.instance_keys_open(databases=["default"]) == []
+        assert [keys.decrypt(estate.alice(), ciphertext_blob=blob).plaintext for blob in blobs] == ["aGVsbG8="] * 2
+        with pytest.raises(Refused, match="hardware_key_in_hsm"):
+            keys.rotate_instance_key(estate.alice(), home)
 
     def test_a_key_that_was_in_use_before_is_refused(self, settings: Any, files: Path) -> None:
         estate = Estate()

@@ -7,8 +7,11 @@ from datetime import timedelta
 from django.apps import apps
 from django.db import models
 
+from backups import operations as backups
+from backups import sweeps
 from base import clock
 from instances import operations as instances
+from instances.models import Instance
 from keys import operations as keys
 from keys.states import State
 from kmsconsole import timeline
@@ -18,12 +21,17 @@ from tests import make
 FACTS = {
     "Event.at", "Account.created_at", "Account.demo_at", "User.last_login", "User.date_joined", "AccessKey.created_at",
     "UsedNonce.forget_at", "RootKeyCheck.created_at", "Instance.created_at", "Instance.started_at", "Instance.lapsed_at",
-    "Instance.resumed_at", "Instance.expiry_marked_at", "Instance.released_at", "Instance.last_backup_at",
+    "Instance.resumed_at", "Instance.expiry_marked_at", "Instance.last_backup_at",
     "Instance.deletion_protection_at", "WrappingKey.created_at", "WrappingKey.destroyed_at", "Key.created_at",
     "Key.last_rotation_at", "Key.deletion_scheduled_at", "Key.destroyed_at", "Key.next_try_at", "Key.deletion_protection_at",
+    "Key.disabled_at", "BulkRun.created_at", "Instance.cleared_at", "Instance.reminded_at", "Instance.release_delayed_at",
+    "PurposeKey.created_at", "RootKeyCheck.retired_at", "AccessKey.last_used_at", "Delivery.next_try_at", "Delivery.delivered_at",
+    "Delivery.given_up_at", "HsmCluster.created_at", "HsmCluster.checked_at", "HsmCluster.next_check_at", "HsmMember.checked_at",
+    "HsmMember.failing_since", "HsmObject.since", "HsmObject.next_try_at", "Backup.began_at", "Backup.ended_at",
+    "Backup.destroyed_at", "Download.expires_at", "Restore.asked_at", "Restore.ended_at", "Drill.at",
     "KeyVersion.created_at", "Alias.created_at", "ImportToken.expires_at", "KeyUse.last_at", "Heartbeat.at",
 }
-OURS = ("audit", "access", "instances", "keys", "kmsconsole")
+OURS = ("audit", "access", "instances", "keys", "backups", "kmsconsole")
 
 
 def test_no_dated_column_is_missing():
@@ -81,3 +89,14 @@ def test_charlie_sees_nothing(charlies, make_key, words):
 
 def test_bob_may_look(bobs, instance):
     assert bobs.get("/timeline/").status_code == 200
+
+
+def test_the_last_backup_of_a_released_instance_has_its_date(alice, instance, make_key):
+    make_key()
+    backups.create_backup(alice(), instance)
+    sweeps.keep(clock.now())
+    keys.refund_instance(alice(), Instance.objects.get(pk=instance.pk), force_delete_without_backup=True)
+    [entry] = timeline.entries(alice(), ["backup"])
+    released = Instance.objects.get(pk=instance.pk).released_at
+    assert entry.at == released + timedelta(days=90)
+    assert timeline.entries(alice(at=entry.at + timedelta(seconds=1)), ["backup"]) == []
