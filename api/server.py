@@ -34,11 +34,13 @@ def on_starting(arbiter: Any) -> None:
     from django.db import connections
 
     import api.fast.lane  # noqa: F401 - what this process has imported its workers share
+    from api import metrics
     from crypto.errors import RootKeyError
     from instances import opening
 
     try:
         opening.check_root_keys()
+        metrics.begin()
     except RootKeyError as error:
         arbiter.log.error("%s", error)
         raise SystemExit(3) from None

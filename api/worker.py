@@ -64,6 +64,7 @@ class Worker(Base):
         return Lane(loop)
 
     async def _serve(self) -> None:
+        from api import metrics
         from api.fast.server import Server
 
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
@@ -77,10 +78,12 @@ class Worker(Base):
         while not ended.is_set() and self.ppid == os.getppid():
             self.notify()
             server.tidy(time.monotonic())
+            metrics.tally.leave()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), TICK_SECONDS)
         await server.finish(self.cfg.graceful_timeout)
         await asyncio.to_thread(lane.stop)
+        metrics.tally.leave()
 
     def _complain(self, context: dict[str, Any]) -> None:
         error = context.get("exception")

@@ -23,6 +23,7 @@ KMS_API_PORT = environment.number("KMS_API_PORT", 8001)
 KMS_BIND = environment.text("KMS_BIND", "127.0.0.1")
 KMS_API_WORKERS = environment.number("KMS_API_WORKERS", 2, highest=64)
 KMS_API_TLS_CERT, KMS_API_TLS_KEY = environment.text("KMS_API_TLS_CERT"), environment.text("KMS_API_TLS_KEY")
+KMS_METRICS_TOKEN = environment.secret("KMS_METRICS_TOKEN")
 KMS_TEST_MODE = clock.test_mode()
 try:
     KMS_CLOCK_OFFSET = clock.offset()

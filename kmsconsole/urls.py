@@ -6,7 +6,7 @@ from allauth.account import views as account
 from django.contrib import admin
 from django.urls import include, path
 
-from kmsconsole import health, login
+from kmsconsole import health, login, metrics
 from kmsconsole.pages import (
     audit,
     diagnosis,
@@ -51,6 +51,7 @@ hsm_urls = ([
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.page, name="metrics"),
     path("preferences/", include("access.urls")),
     path("", include("kmsconsole.account_urls")),
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import httptools
 
-from api import errors, responding
+from api import errors, metrics, responding
 from api import request as requests
 from api.errors import Answer
 from api.request import BODY_LIMIT, QUERY_LIMIT, Request
@@ -33,7 +33,12 @@ _NAMES: dict[bytes, str] = {}
 _LINE = re.compile(rb"[A-Za-z]{1,32} \S+ HTTP/1\.[01]\r?\n")
 _STATUS = {status: errors.status_line(status) for status in (200, 400, 403, 404, 409, 413, 414, 429, 500, 503)}
 _FIXED = "".join(f"{name}: {value}\r\n" for name, value in responding.HEADERS)
+_FIXED_TEXT = _FIXED.replace(responding.CONTENT_TYPE, metrics.CONTENT_TYPE)
 Take = Callable[[Request, str, Callable[[Answer, bytes, str], None]], None]
+
+
+class Scrape:
+    """Somebody who may asks for the numbers."""
 
 
 class Connection(asyncio.Protocol):
@@ -43,7 +48,7 @@ class Connection(asyncio.Protocol):
         self._take, self._others = take, others
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
-        self._waiting: deque[Request | Refused] = deque()
+        self._waiting: deque[Request | Refused | Scrape] = deque()
         self._busy = self._closing = self._deaf = False
         self._since = time.monotonic()
         self._address = ""
@@ -149,11 +154,14 @@ class Connection(asyncio.Protocol):
         self._method = self._parser.get_method().decode("ascii", "replace")
         if not self._parser.should_keep_alive():
             self._closing = True
-        parsed: Request | Refused
+        parsed: Request | Refused | Scrape
         try:
             path, query = _target(self._url)
-            requests.check_line(self._method, path, query)
-            parsed = requests.assemble(self._method, query, self._headers, b"".join(self._body), self._address)
+            if self._is_scrape(path):
+                parsed = Scrape()
+            else:
+                requests.check_line(self._method, path, query)
+                parsed = requests.assemble(self._method, query, self._headers, b"".join(self._body), self._address)
         except Refused as refused:
             refused.noted = {"host": self._headers.get("host", ""), "method": self._method}
             parsed = refused
@@ -164,9 +172,12 @@ class Connection(asyncio.Protocol):
         else:
             self._begin(parsed)
 
+    def _is_scrape(self, path: str) -> bool:
+        return path == metrics.PATH and self._method == "GET" and metrics.may_read(self._headers, self._address)
+
     # --- answers ----------------------------------------------------------------------------------------------------------
 
-    def _begin(self, parsed: Request | Refused) -> None:
+    def _begin(self, parsed: Request | Refused | Scrape) -> None:
         self._busy = True
         request_id = ids.request_id()
         if isinstance(parsed, Refused):
@@ -174,10 +185,12 @@ class Connection(asyncio.Protocol):
             answer = errors.answer(parsed, request_id, host)
             payload = b"" if method == "HEAD" else _encode(answer)
             self._send(answer, payload, request_id, length=len(_encode(answer)))
+        elif isinstance(parsed, Scrape):
+            self._send(Answer(200, {}), metrics.of_the_api(), request_id, fixed=_FIXED_TEXT)
         else:
             self._take(parsed, request_id, self._send)
 
-    def _send(self, answer: Answer, payload: bytes, request_id: str, *, length: int | None = None) -> None:
+    def _send(self, answer: Answer, payload: bytes, request_id: str, *, length: int | None = None, fixed: str = _FIXED) -> None:
         self._busy, self._since = False, time.monotonic()
         if self._transport is None:
             return
@@ -186,7 +199,7 @@ class Connection(asyncio.Protocol):
         if last:
             more += "Connection: close\r\n"
         status = _STATUS.get(answer.status) or errors.status_line(answer.status)
-        head = (f"HTTP/1.1 {status}\r\n{_FIXED}x-acs-request-id: {request_id}\r\nDate: {_Date.now()}\r\n{more}"
+        head = (f"HTTP/1.1 {status}\r\n{fixed}x-acs-request-id: {request_id}\r\nDate: {_Date.now()}\r\n{more}"
                 f"Content-Length: {len(payload) if length is None else length}\r\n\r\n")
         self._transport.write(head.encode("latin-1") + payload)
         if self._waiting:

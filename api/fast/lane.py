@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from django.conf import settings
 from django.db import connections
 
 from access.access_keys import is_to_note
-from api import authentication, dispatch, errors, failures, responding
+from api import authentication, dispatch, errors, failures, metrics, responding
 from api.calls import CALLS
 from api.errors import Answer
 from api.fast import plans
@@ -90,7 +91,14 @@ class Lane:
 
     def take(self, request: Request, request_id: str, respond: Respond) -> None:
         """respond(answer, payload, request id) is called in the loop, once."""
-        self._work(request, request_id, respond, may_block=False)
+        began, action = time.perf_counter(), request.headers.get("x-acs-action") or dict(request.query).get("Action", "")
+
+        def counted(answer: Answer, payload: bytes, request_id: str) -> None:
+            outcome = recording.OK if answer.status == 200 else str(answer.body["Code"])
+            metrics.tally.answered(action, outcome, time.perf_counter() - began)
+            respond(answer, payload, request_id)
+
+        self._work(request, request_id, counted, may_block=False)
 
     def stop(self) -> None:
         self._pool.submit(connections.close_all)
@@ -177,6 +185,7 @@ class Lane:
         return Worked(nonce, entry, frozenset(rows.rests_on), rows.uses, "", asked, answer, encode(answer.body).encode())
 
     def _deliver(self, group: Sequence[Worked]) -> None:
+        metrics.tally.committed(len(group))
         for ticket in group:
             asked = ticket.asked
             if ticket.outcome == DONE:

@@ -12,7 +12,7 @@ from tests.pages.conftest import log_in
 
 OPEN = {"account_login", "account_inactive", "account_signup", "account_reset_password", "account_set_password",
         "mfa_authenticate", "mfa_login_webauthn", "openid_connect_login", "openid_connect_callback", "socialaccount_signup",
-        "socialaccount_login_cancelled", "healthz", "readyz", "language", "theme"}
+        "socialaccount_login_cancelled", "healthz", "metrics", "readyz", "language", "theme"}
 FILLED = {"str:key_id": "key-lcl0000000000000000000", "str:instance_id": "kst-lcl0000000000000000000", "str:name": "alice",
           "str:access_key_id": "LTAI5t000000000000000000", "int:pk": "1", "int:number": "1"}
 
