@@ -10,7 +10,7 @@ from crypto import asymmetric, blobs, context
 from crypto.algorithms import Encryption, Signing
 from crypto.envelope import Identity
 from crypto.errors import BadCiphertext, Unsupported
-from crypto.provider import Importer, Mac, Material, PrivateDecrypter, Provider, Signer
+from crypto.provider import Exporter, Importer, Mac, Material, PrivateDecrypter, Provider, Signer
 from crypto.specs import Spec
 
 MAX_PLAINTEXT = 6144
@@ -56,6 +56,12 @@ class Engine:
         if not isinstance(self.provider, Importer):
             raise Unsupported(spec.name)
         return self.provider.import_raw(spec, identity, raw)
+
+    def export_raw(self, material: Material) -> bytes:
+        """The raw key, to be taken by another engine at once and kept nowhere else."""
+        if not isinstance(self.provider, Exporter):
+            raise Unsupported(material.spec.name)
+        return self.provider.export_raw(material)
 
     def sign(self, material: Material, algorithm: Signing, digest: bytes) -> bytes:
         """The caller has checked that algorithm, spec and length of the digest fit."""

@@ -46,6 +46,12 @@ class Importer(Protocol):
 
 
 @runtime_checkable
+class Exporter(Protocol):
+    def export_raw(self, material: Material) -> bytes:
+        """The raw key as `import_raw` takes it, for moving it to another provider. MaterialGone where it is not there."""
+
+
+@runtime_checkable
 class Signer(Protocol):
     def sign(self, material: Material, algorithm: Signing, digest: bytes) -> bytes:
         """A signature of `digest`, whose length the engine has checked."""

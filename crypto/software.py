@@ -118,5 +118,8 @@ class SoftwareProvider(RawKeys):
     def _keep(self, spec: Spec, identity: Identity, raw: bytes) -> bytes:
         return self._wrapping.seal(raw, identity)
 
+    def export_raw(self, material: Material) -> bytes:
+        return self._open(material)
+
     def destroy(self, material: Material) -> None:
         """Nothing is kept here; the caller overwrites and removes the stored bytes."""

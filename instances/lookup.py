@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.conf import settings
 
+from access import freezes
 from access.rules import why_not_permitted
 from base import ids
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from instances import states
 from instances.models import Instance
-from instances.rules import Facts
+from instances.rules import GO_ON, Facts
 
 
 def instance_for(caller: Caller, instance_id: str) -> Instance:
@@ -34,4 +35,5 @@ def facts(caller: Caller, instance: Instance, action: str = "") -> Facts:
     arn = arn_of(instance)
     return Facts(instance.pk, instance.name, instance.state_at(caller.at), instance.end_at,
                  states.renew_by(instance.end_at, settings.KMS_BILLING_ZONE),
-                 why_not_permitted(caller, action, arn) if action else ())
+                 why_not_permitted(caller, action, arn) if action else (),
+                 freezes.why_frozen(instance.account_id, caller.at) if action and action not in GO_ON else ())

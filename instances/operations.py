@@ -6,6 +6,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import transaction
 
+from access import freezes
 from access.models import Account
 from access.rules import why_not_permitted
 from audit import recording
@@ -39,7 +40,7 @@ def order_instance(caller: Caller, account: Account, *, name: str, months: int =
                    secret_quota: int = 0, spec: int = 1000) -> Instance:
     """A software instance in status Uninitialized; it takes keys once it is enabled. Its term begins now and ends at
     midnight of the billing zone."""
-    if denied := why_not_permitted(caller, "CreateInstance"):
+    if denied := (*why_not_permitted(caller, "CreateInstance"), *freezes.why_frozen(account.pk, caller.at)):
         raise Refused(*denied)
     _valid_months(months)
     with transaction.atomic():

@@ -11,11 +11,14 @@ from base.refusal import Refusal
 from instances.states import State
 
 READS = frozenset({"ListKmsInstances", "GetKmsInstance", "GetDefaultKmsInstance"})
+# In a freeze as well: renewing saves what would be lost.
+GO_ON = READS | {"RenewInstance"}
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the rules look at. denied: refusals of the permission system; renew_by: when an expired instance is lost."""
+    """What the rules look at. denied: refusals of the permission system; renew_by: when an expired instance is lost;
+    frozen: refusals of a freeze."""
 
     id: str
     name: str
@@ -23,6 +26,7 @@ class Facts:
     end_at: datetime
     renew_by: datetime
     denied: tuple[Refusal, ...] = ()
+    frozen: tuple[Refusal, ...] = ()
 
     def named(self, **more: Any) -> Mapping[str, Any]:
         return {"instance": self.id, "name": self.name, **more}
@@ -54,4 +58,4 @@ def why_not(action: str, facts: Facts) -> tuple[Refusal, ...]:
     elif action == "CreateKey":
         reasons += not_serving(facts, code="Rejected.Unavailable" if facts.state is State.EXPIRED
                                else "Forbidden.DKMSInstanceStateInvalid")
-    return tuple(reasons)
+    return (*reasons, *(facts.frozen if action not in GO_ON else ()))

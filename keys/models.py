@@ -7,15 +7,20 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
-from access.models import Account
+from access.models import Account, Freeze
 from base import ids
 from base.refusal import Refusal, Refused
 from instances.models import Instance, WrappingKey
 from instances.states import Status
 from keys import states
 from keys.states import State
+
+
+def _frozen(now: datetime) -> Exists:
+    """What the clock does to keys waits while their account is frozen."""
+    return Exists(Freeze.objects.filter(account=OuterRef("account"), until__gt=now))
 
 
 class KeyQuerySet(models.QuerySet["Key"]):
@@ -52,14 +57,15 @@ class KeyQuerySet(models.QuerySet["Key"]):
         """Scheduled, the date has come, nothing holds it, and no earlier attempt has put it off."""
         due = Q(state=State.PENDING_DELETION, delete_at__lte=now) & ~self._held(now)
         again = Q(next_try_at=None) | Q(next_try_at__lte=now)
-        return self.filter(due & again).select_related("instance").order_by("delete_at", "id")
+        return self.filter(due & again).exclude(_frozen(now)).select_related("instance").order_by("delete_at", "id")
 
     def due_for_rotation(self, now: datetime) -> KeyQuerySet:
         """Enabled in an instance that serves, the date has come, and no earlier attempt has put it off."""
         serves = Q(instance=None) | Q(instance__status=Status.CONNECTED, instance__end_at__gt=now, instance__released_at=None)
         again = Q(next_try_at=None) | Q(next_try_at__lte=now)
         due = Q(state=State.ENABLED, automatic_rotation=True, next_rotation_at__lte=now)
-        return self.filter(due & again & serves).select_related("instance").order_by("next_rotation_at", "id")
+        rows = self.filter(due & again & serves).exclude(_frozen(now))
+        return rows.select_related("instance").order_by("next_rotation_at", "id")
 
     def due_for_expiry(self, now: datetime) -> KeyQuerySet:
         """Imported material whose time has come, in whatever state and instance the key is: the owner set the date."""
@@ -114,6 +120,8 @@ class Key(models.Model):
 
     # Tags as `keys.lookup.know_tags` loaded them, for pages that ask about many keys; no column.
     known_tags: dict[str, str] | None = None
+    # Likewise the reasons of a freeze, as `keys.lookup.know_freeze` found them.
+    known_freeze: tuple[Refusal, ...] | None = None
 
     objects = KeyQuerySet.as_manager()
 
@@ -202,6 +210,23 @@ class KeyMaterial(models.Model):
     version = models.OneToOneField(KeyVersion, on_delete=models.PROTECT, primary_key=True, related_name="+")
     wrapping_key = models.ForeignKey(WrappingKey, on_delete=models.PROTECT, related_name="+")
     stored = models.BinaryField()
+
+    def __str__(self) -> str:
+        return self.version_id
+
+
+class SpareMaterial(models.Model):
+    """A second copy of a version's material, in another store than the one in use: made before a key moves there, or kept
+    after it has moved until nobody can want it back. It goes with the material in use (`keys.erasing`), or at `drop_at`;
+    none means that it is held until whoever made it has said when."""
+
+    version = models.ForeignKey(KeyVersion, on_delete=models.PROTECT, related_name="+")
+    wrapping_key = models.ForeignKey(WrappingKey, on_delete=models.PROTECT, related_name="+")
+    stored = models.BinaryField()
+    drop_at = models.DateTimeField(null=True, blank=True, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["version", "wrapping_key"], name="one_spare_in_each_store")]
 
     def __str__(self) -> str:
         return self.version_id

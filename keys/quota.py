@@ -6,14 +6,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.db.models import Count, Exists, OuterRef
 
 from base.caller import Caller
-from base.refusal import Refused
+from base.refusal import Refusal, Refused
 from instances import lookup as instance_lookup
 from instances.models import Instance
 from keys import creation
-from keys.models import Key, KeyVersion
+from keys.models import Alias, Key, KeyVersion
 from keys.states import State
 
 
@@ -40,12 +41,33 @@ def home_of(caller: Caller, instance: Instance | None) -> creation.Home:
     return creation.Home(instance_lookup.facts(caller, instance), used(instance), instance.key_quota)
 
 
-def claim(caller: Caller, instance: Instance | None) -> None:
-    """Room for one more, held until the transaction ends, so that two at once do not take the last unit together.
+def claim(caller: Caller, instance: Instance | None, *, units: int = 1) -> None:
+    """Room for `units` more, held until the transaction ends, so that two at once do not take the last unit together.
     Raises Refused."""
     if instance is None:
         return
     # SQLite has the one writer already. PostgreSQL: uses of keys wait here for the length of this transaction, no longer.
     now = Instance.objects.select_for_update(no_key=True).get(pk=instance.pk)
-    if reasons := tuple(creation.why_no_room(home_of(caller, now))):
+    if reasons := tuple(creation.why_no_room(home_of(caller, now), units)):
         raise Refused(*reasons)
+
+
+def legacy_home(caller: Caller) -> creation.LegacyHome:
+    """What the account has in the 1.0 edition. Past the end of service it takes no keys, open console or not."""
+    keys = Key.objects.of(caller.account).living(caller.at).filter(edition=Key.Edition.V1, kind=Key.Kind.CUSTOMER)
+    versions = KeyVersion.objects.filter(key__in=keys.order_by().values("pk"))
+    return creation.LegacyHome(keys.count(), versions.count(), caller.at >= settings.KMS_LEGACY_END_OF_SERVICE)
+
+
+def why_no_legacy_alias(key: Key) -> tuple[Refusal, ...]:
+    """The quota of aliases of the 1.0 edition, whichever door asks."""
+    if key.edition != Key.Edition.V1:
+        return ()
+    used = Alias.objects.filter(account=key.account_id, key__edition=Key.Edition.V1).count()
+    return (creation.legacy_full("quota_legacy_aliases", creation.LEGACY_ALIASES),) if used >= creation.LEGACY_ALIASES else ()
+
+
+def why_no_legacy_version(key: Key) -> tuple[Refusal, ...]:
+    used = KeyVersion.objects.filter(key__account=key.account_id, key__edition=Key.Edition.V1).exclude(
+        key__state=State.DESTROYED).count()
+    return (creation.legacy_full("quota_legacy_versions", creation.LEGACY_VERSIONS),) if used >= creation.LEGACY_VERSIONS else ()

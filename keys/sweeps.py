@@ -7,13 +7,14 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
 from base.caller import Caller
 from base.refusal import Refused
-from keys import operations
+from crypto.errors import ProviderError
+from keys import erasing, operations
 from keys.erasing import forget_old_pages
-from keys.models import ImportToken, Key, KeyQuerySet
+from keys.models import ImportToken, Key, KeyQuerySet, SpareMaterial
 
 CHUNK = 500
 TRY_AGAIN_AFTER = timedelta(minutes=5)
@@ -42,6 +43,27 @@ def expire_material(now: datetime) -> int:
 def rotate_due(now: datetime) -> int:
     """Rotates every key whose NextRotationDate has come; returns how many got a new version."""
     return _each(now, Key.objects.due_for_rotation(now), operations.rotate_key)
+
+
+def drop_spares(now: datetime) -> int:
+    """Overwrites and removes spare copies of material whose time is over; returns how many. A provider that does not answer
+    keeps its copy until the next run."""
+    due = SpareMaterial.objects.filter(drop_at__lte=now).select_related("version__key", "wrapping_key").order_by("pk")
+    dropped = sum(_drop(spare) for spare in due[:CHUNK])
+    if dropped:
+        forget_old_pages()
+    return dropped
+
+
+def _drop(spare: SpareMaterial) -> bool:
+    try:
+        with transaction.atomic():
+            held = erasing.erase_spare(spare)
+            erasing.release(held)
+    except ProviderError as error:
+        log.error("the spare copy of version %s is still there: %s", spare.version_id, type(error).__name__)
+        return False
+    return bool(held)
 
 
 def forget_import_tokens(now: datetime) -> int:

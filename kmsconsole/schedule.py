@@ -12,6 +12,7 @@ from base import clock
 from instances import sweeps as instance_sweeps
 from keys import sweeps as key_sweeps
 from keys import usage_sweep
+from migration import sweeps as migration_sweeps
 
 CLOCK = "clock"
 _DROP = {"expires": 60}
@@ -25,6 +26,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "rotate-due-keys": {"task": "keys.tasks.rotate_due_keys", "schedule": 30.0, "options": _DROP},
     # A token says itself that it is over; its wrapping key need not lie around longer than that.
     "forget-import-tokens": {"task": "keys.tasks.forget_import_tokens", "schedule": 60.0, "options": _DROP},
+    # A second copy of material is there for a roll-back only, and goes when its time is over.
+    "drop-spare-material": {"task": "keys.tasks.drop_spare_material", "schedule": 10.0, "options": _DROP},
+    # Goes on with migrations whose worker died, and proves what it had no time to prove.
+    "advance-migrations": {"task": "migration.tasks.advance_migrations", "schedule": 10.0, "options": _DROP},
     # Adds the uses of keys up; readers add what is younger themselves, so this only bounds how much that is.
     "gather-uses": {"task": "keys.tasks.gather_uses", "schedule": 30.0, "options": _DROP},
     # Writes the one event of an expiry; service has stopped by itself, at the date.
@@ -42,6 +47,8 @@ SWEEPS: dict[str, Callable[[datetime], int]] = {
     "expire-key-material": key_sweeps.expire_material,
     "rotate-due-keys": key_sweeps.rotate_due,
     "forget-import-tokens": key_sweeps.forget_import_tokens,
+    "drop-spare-material": key_sweeps.drop_spares,
+    "advance-migrations": migration_sweeps.advance,
     "gather-uses": usage_sweep.gather_uses,
     "forget-nonces": lambda now: access_sweeps.forget_nonces(clock.real_now()),
 }

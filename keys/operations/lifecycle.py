@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 
+from access import freezes
 from access.models import Account
 from access.rules import why_not_permitted
 from audit import recording
@@ -37,7 +38,7 @@ def create_key(caller: Caller, *, instance: Instance | None = None, description:
     instance = instance or instance_lookup.default_instance(caller.account)
     proposal = creation.Proposal(description, spec, usage, origin, protection_level, enable_automatic_rotation,
                                  rotation_interval, key_storage_mechanism, policy, tags)
-    denied = why_not_permitted(caller, "CreateKey")
+    denied = (*why_not_permitted(caller, "CreateKey"), *freezes.why_frozen(caller.account, caller.at))
     if reasons := creation.why_not_create(proposal, quota.home_of(caller, instance), denied):
         raise Refused(*reasons)
     account = Account.objects.get(pk=caller.account)
