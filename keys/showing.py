@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
@@ -18,6 +19,7 @@ from keys.aliasing import PREFIX
 from keys.models import Alias, Key, KeyVersion
 from keys.states import State
 
+OLD = Q(kind=Key.Kind.CUSTOMER, edition=Key.Edition.V1)
 ROW_ACTIONS = ("EnableKey", "DisableKey", "ScheduleKeyDeletion", "CancelKeyDeletion")
 PAGE_ACTIONS = (*ROW_ACTIONS, "UpdateKeyDescription", "CreateAlias", "DeleteAlias", "SetDeletionProtection")
 

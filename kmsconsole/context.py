@@ -9,10 +9,12 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import get_language, ngettext, pgettext_lazy
 
+from access import freezes
 from access.models import Role
 from base import clock
 from instances.models import Instance
 from keys.models import Key
+from keys.showing import OLD
 
 # HTML wants the script subtag; without it Han characters get another language's shapes.
 HTML_LANG = {"zh-hans": "zh-Hans"}
@@ -45,6 +47,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             "key_count": Key.objects.of(caller.account).living(caller.at).count(),
             "instance_count": Instance.objects.of(caller.account).filter(released_at=None).count(),
             "role": ROLES.get(request.user.role, ""),  # type: ignore[union-attr]
+            "legacy_count": Key.objects.of(caller.account).living(caller.at).filter(OLD).count(),
+            "freeze": freezes.freeze_of(caller.account, caller.at),
             "demo": account is not None and account.demo_at is not None,
             "region": settings.KMS_REGION,
         }

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from access import dates
 from base.refusal import Refusal
+from kmsconsole import migration_texts
 
 Words = str | Promise
 
@@ -30,6 +31,8 @@ class Told:
     way: str = ""
     url: str = ""
     command: str = ""
+    also: str = ""
+    also_url: str = ""
 
     @property
     def full(self) -> str:
@@ -79,6 +82,14 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     "default_key_serves_services_only": (_("The default key serves cloud services only"),
                                          _("For data of your own, create a key in an instance.")),
     "one_default_key": (_("There is a default key already"), _("An account has one default key outside its instances.")),
+    "not_a_legacy_key": (_("It is not a 1.0 key"), _("The 1.0 console manages keys from 1.0 only.")),
+    "legacy_ended": (_("The 1.0 console is closed"), _("Its end of service has passed. Keys can still be deleted there, or moved "
+                                                       "to an instance.")),
+    "legacy_takes_no_keys": (_("1.0 takes no new keys"), _("Its end of service has passed. Create the key in an instance.")),
+    "quota_legacy_keys": (_("1.0 is full"), _("An account may have %(limit)s keys there.")),
+    "quota_legacy_aliases": (_("1.0 is full"), _("An account may have %(limit)s aliases there.")),
+    "quota_legacy_versions": (_("1.0 is full"), _("An account may have %(limit)s key versions there.")),
+    "legacy_id_taken": (_("The ID is taken"), _("Another key or version has the ID of %(key)s or of one of its versions.")),
     # state of the key
     "Rejected.Disabled": (_("The key is disabled"), _("Enable it first.")),
     "Rejected.PendingDeletion": (_("The key is scheduled for deletion"),
@@ -145,6 +156,7 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     "deletion_protection_key": (_("Deletion protection is on"), _("It is set on this key.")),
     "deletion_protection_instance": (_("Deletion protection is on"),
                                      _("It is set on the instance %(name)s.")),
+    **migration_texts.TEXTS,
     # parameters
     "window_out_of_range": (_("The waiting time is out of range"), _("Choose %(low)s to %(high)s days.")),
     "alias_syntax": (_("The alias has characters that are not allowed"),
@@ -206,10 +218,10 @@ WHO: dict[str, Words] = {
     "time": _("It passes by itself."),
 }
 
-# Where nothing in this version lifts it, for anybody.
-NOT_YET: dict[str, Words] = {"legacy_read_only": _("Moving it to 3.0 comes with a later version.")}
+# A second way out, where there are two.
+ALSO = {"legacy_read_only": "page:migration"}
 # What lifts it through the API, and has no page here yet.
-CALLS = frozenset({"GetParametersForImport", "ImportKeyMaterial", "UpdateRotationPolicy"})
+CALLS = frozenset({"GetParametersForImport", "ImportKeyMaterial", "SetKeyPolicy", "UpdateRotationPolicy"})
 BY_CALL = _("There is no page for it yet: use the API operation %(operation)s.")
 # Who switched a protection on, and why; rows of earlier versions do not know.
 SWITCHED_ON = _("%(by)s switched it on, %(at)s.")
@@ -237,6 +249,10 @@ WAYS: dict[str, tuple[Words, Callable[[Mapping[str, Any]], str]]] = {
     "RenewInstance": (_("Go to the instance"), _of_instance),
     "ConnectKmsInstance": (_("Go to the instance"), _of_instance),
     "page:instance": (_("Go to the instance"), _of_instance),
+    "page:key": (_("Show the key"), _of_key("keys:detail")),
+    "page:legacy": (_("Open in the 1.0 console"), _of_key("v1:detail")),
+    "page:migration": (_("Go to the migration"), lambda facts: reverse("migration:overview")),
+    "page:migration-run": (_("Show the migration"), lambda facts: reverse("migration:run", args=[facts["run"]])),
     "SetDeletionProtection": (_("Go to the switch"), _switch),
     "CreateKey": (_("Create key"), lambda facts: reverse("keys:new")),
     "UpdateAlias": (_("Show the alias"), lambda facts: f"{reverse('aliases:list')}?q={facts['alias'].removeprefix('alias/')}"),
@@ -251,16 +267,17 @@ def told(refusal: Refusal) -> Told:
     shown = defaultdict(str, {name: _shown(value) for name, value in refusal.facts.items()})
     way, url = WAYS.get(refusal.lifted_by, ("", None))
     address = _address(url, refusal.facts) if url else ""
+    also, also_url = WAYS.get(ALSO.get(refusal.slug, ""), ("", None))
     command = COMMANDS.get(refusal.lifted_by, "")
     said = [str(sentence) % shown]
     if refusal.slug.startswith("deletion_protection_"):
         shown["description"] = shown["description"].rstrip(" .。")  # our sentence has its own full stop
         said += [str(text) % shown for text, name in ((SWITCHED_ON, "at"), (GROUND, "description")) if shown[name]]
-    lifts = [str(NOT_YET.get(refusal.slug) or WHO.get(refusal.who, ""))]
+    lifts = [str(WHO.get(refusal.who, ""))]
     if refusal.lifted_by in CALLS:
         lifts.append(str(BY_CALL) % {"operation": refusal.lifted_by})
     return Told(str(title), _joined(said), _joined(lifts), str(way) if address else "", address,
-                command.format(**refusal.facts) if command else "")
+                command.format(**refusal.facts) if command else "", str(also), also_url(refusal.facts) if also_url else "")
 
 
 def _joined(sentences: Iterable[str]) -> str:

@@ -32,6 +32,8 @@ urlpatterns = [
     path("", overview.overview, name="overview"),
     path("instances/", include(instance_urls)),
     path("keys/", include("keys.urls")),
+    path("v1/", include("keys.legacy_urls")),
+    path("migration/", include("migration.urls")),
     path("aliases/", include("keys.alias_urls")),
     # The admin's own login form has no limit on tries.
     path("admin/login/", login.to_login),

@@ -69,7 +69,7 @@ def left(run: Run) -> QuerySet[Item]:
 
 def run_facts(caller: Caller, run: Run) -> rules.RunFacts:
     """Facts of the part that is still to move. A constant number of queries."""
-    home, todo = run.instance, left(run)
+    home, todo = Instance.objects.get(pk=run.instance_id), left(run)
     versions = KeyVersion.objects.filter(key__in=todo.values("key"), key__state__in=(State.ENABLED, State.DISABLED)).count()
     other = open_run(run.account_id)
     busiest = (KeyUse.objects.filter(key_id__in=todo.values("key"), day__gt=(caller.at - LATELY).date()).order_by()

@@ -12,6 +12,7 @@ from audit import recording
 from base.caller import Caller
 from base.refusal import Refused
 from instances import opening
+from keys import key_policies
 from keys.models import Key
 from keys.states import State
 from migration import rules, stores
@@ -27,7 +28,16 @@ def facts(item: Item, key: Key, now: datetime) -> rules.ReturnFacts:
     stored = State(key.state)
     gone = key.state_at(now) is State.DESTROYED
     return rules.ReturnFacts(key.pk, item.state == ItemState.SWITCHED and key.edition == Key.Edition.V3,
-                             State.DESTROYED if gone else stored, item.keep_until, now, bool(key.policy), key.delete_at)
+                             State.DESTROYED if gone else stored, item.keep_until, now, _has_own_policy(key), key.delete_at)
+
+
+def _has_own_policy(key: Key) -> bool:
+    """Whether it says anything that the default does not; 1.0 knows no policies."""
+    try:
+        said = key_policies.statements(key.policy)
+    except Refused:
+        return True
+    return bool(said) and said != key_policies.statements(key_policies.default_document(key.account_id))
 
 
 @recording.operation("RollBackKey")
@@ -51,7 +61,7 @@ def roll_back_key(caller: Caller, item: Item) -> Item:
         proved(key, pairs)
     with transaction.atomic():
         home = key.instance_id
-        key.move(instance=None, edition=Key.Edition.V1, next_try_at=None, **_as_before(item, key))
+        key.move(instance=None, edition=Key.Edition.V1, policy="", next_try_at=None, **_as_before(item, key))
         stores.exchange(pairs, drop_at=caller.at + stores.AFTERGLOW)
         back = Item.objects.filter(pk=item.pk, state=ItemState.SWITCHED)
         if not back.update(state=ItemState.ROLLED_BACK, finished_at=caller.at, reason="", keep_until=None):

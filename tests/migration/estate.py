@@ -95,7 +95,8 @@ def uses(who: Person, key: Key) -> list[Callable[[], bool]]:
             way = {"key_version_id": version.pk,
                    "algorithm": "RSA_PKCS1_SHA_256" if key.spec.startswith("RSA") else "ECDSA_SHA_256"}
             value = keys.asymmetric_sign(caller, key, digest=SIGNED, **way).value
-            made.append(lambda way=way, value=value: keys.asymmetric_verify(who(), now(), digest=SIGNED, value=value, **way).value)
+            made.append(lambda way=way, value=value:
+                        keys.asymmetric_verify(who(), now(), digest=SIGNED, value=value, **way).value)
         else:
             way = {"key_version_id": version.pk, "algorithm": "RSAES_OAEP_SHA_256"}
             sealed = keys.asymmetric_encrypt(caller, key, plaintext=TEXT, **way).ciphertext_blob
@@ -114,7 +115,8 @@ def export(account: str) -> list[dict[str, Any]]:
         versions = {version.pk: (version.is_primary, bytes(version.public_key or b""), version.created_at, raw_of(key, version))
                     for version in KeyVersion.objects.filter(key=key)}
         tags = dict(KeyTag.objects.filter(key=key).values_list("tag_key", "tag_value"))
-        found.append(fields | {"versions": versions, "tags": tags, "aliases": list(Alias.objects.filter(key=key).values_list("name", flat=True))})
+        found.append(fields | {"versions": versions, "tags": tags, "aliases":
+                               list(Alias.objects.filter(key=key).values_list("name", flat=True))})
     return found
 
 

@@ -13,7 +13,7 @@ from keys import operations as keys
 from keys import sweeps
 from keys.models import Key, KeyMaterial, KeyVersion, SpareMaterial
 from keys.states import State
-from migration import operations
+from migration import lookup, operations
 from migration.models import Item
 from migration.states import ItemState, RunState
 from tests import make
@@ -123,7 +123,7 @@ def test_one_key_goes_back_and_the_others_stay(alice, home):
 
 @pytest.mark.parametrize(("spoil", "slug"), [
     (lambda alice, key: keys.schedule_key_deletion(alice(), key, window_days=7), "Rejected.PendingDeletion"),
-    (lambda alice, key: keys.set_key_policy(alice(), key, policy=POLICY), "migration_policy_set")])
+    (lambda alice, key: keys.set_key_policy(alice(), key, policy=POLICY % alice.account.pk), "migration_policy_set")])
 def test_what_became_of_it_in_the_instance_can_forbid_the_way_back(alice, home, spoil, slug):
     key = estate.key(alice)
     run = estate.run_all(alice, estate.plan(alice, home, key))
@@ -134,7 +134,8 @@ def test_what_became_of_it_in_the_instance_can_forbid_the_way_back(alice, home, 
     assert slug in item.reason
 
 
-POLICY = ('{"Version":"1","Statement":[{"Effect":"Deny","Principal":{"RAM":["*"]},"Action":["kms:Encrypt"],"Resource":["*"]}]}')
+POLICY = ('{"Version":"1","Statement":[{"Effect":"Deny","Principal":{"RAM":["acs:ram::%s:user/bob"]},"Action":["kms:Encrypt"],'
+          '"Resource":["*"]}]}')
 
 
 def test_an_expired_instance_does_not_stop_the_way_back(alice, home):
@@ -162,12 +163,15 @@ def test_a_copy_that_fails_after_the_switch_sends_the_key_back(alice, home, monk
     assert all(use() for use in opens)
 
 
-def test_bob_and_charlie_cannot(alice, bob, charlie, home):
+def test_bob_cannot_and_charlie_sees_nothing(alice, bob, charlie, home):
     key = estate.key(alice)
-    for who in (bob, charlie):
-        with pytest.raises(Refused, match="Forbidden"):
-            operations.plan_migration(who(), home, keys=[key.pk]) if who is bob else \
-                operations.roll_back_key(bob(), Item(key=key))
+    run = estate.plan(alice, home, key)
+    for refused in (lambda: operations.plan_migration(bob(), home, keys=[key.pk]),
+                    lambda: operations.start_migration(bob(), run, accepted=estate.EVERYTHING),
+                    lambda: operations.roll_back_key(bob(), Item.objects.get(run=run)),
+                    lambda: lookup.run_for(charlie(), run.pk)):
+        with pytest.raises(Refused, match="Forbidden|migration_not_found"):
+            refused()
 
 
 def test_renewal_is_possible_and_creation_is_not_while_it_runs(alice, home):
