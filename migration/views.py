@@ -124,7 +124,7 @@ def start(request: HttpRequest, run_id: str) -> HttpResponse:
     if form.is_valid():
         with form.catching(caller, "StartMigration"):
             operations.start_migration(caller, run, accepted=form.cleaned_data["accepted"])
-            tasks.advance_migration.delay_on_commit(run.pk)
+            tasks.wake(run.pk)
             return done(request, reverse("migration:run", args=[run.pk]))
     return _run(request, run_or_404(request, run_id), form)
 
@@ -157,7 +157,7 @@ def roll_back(request: HttpRequest, run_id: str) -> HttpResponse:
     if form.is_valid():
         with form.catching(caller, "RollBackMigration"):
             operations.roll_back_migration(caller, run)
-            tasks.advance_migration.delay_on_commit(run.pk)
+            tasks.wake(run.pk)
             return done(request, reverse("migration:run", args=[run.pk]))
     kept = Item.objects.filter(run=run, state=ItemState.SWITCHED, keep_until__gt=caller.at).count()
     return page(request, "migration/roll_back.html", status=form.status, fragments=("modal",), run=run, form=form, kept=kept)
