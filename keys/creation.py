@@ -16,6 +16,7 @@ ORIGINS = ("Aliyun_KMS", "EXTERNAL")
 DESCRIPTION_LIMIT = 8192
 # The 1.0 edition (migration.md 1.2): what it makes, and how much an account may have of it.
 LEGACY_SPECS = ("Aliyun_AES_256", "Aliyun_SM4", "RSA_2048", "RSA_3072", "EC_P256", "EC_P256K")
+FULL = "Rejected.LimitExceeded"
 LEGACY_KEYS, LEGACY_ALIASES, LEGACY_VERSIONS = 200, 300, 10_000
 
 
@@ -170,4 +171,4 @@ def _legacy_room(home: LegacyHome) -> Iterator[Refusal]:
 
 
 def legacy_full(reason: str, limit: int) -> Refusal:
-    return Refusal("Rejected.LimitExceeded", {"limit": limit}, reason=reason, who="administrator", lifted_by="page:migration")
+    return Refusal(FULL, {"limit": limit}, reason=reason, who="administrator", lifted_by="page:migration")

@@ -22,8 +22,8 @@ TEXTS: dict[str, tuple[str | Promise, str | Promise]] = {
     "migration_too_many": (_("Too many keys are chosen"), _("Choose up to %(limit)s, or the whole estate.")),
     "migration_already_running": (_("Another migration is open"), _("Wait for it, go on with it, or close it.")),
     "migration_no_way_back": (_("There is no way back in the end"),
-                              _("For %(days)s days the old copy of each key is kept, and one click takes it back to 1.0. After that "
-                                "the keys exist only in %(name)s.")),
+                              _("For %(days)s days the old copy of each key is kept, and one click takes it back to 1.0. After "
+                                "that the keys exist only in %(name)s.")),
     "migration_no_auto_renewal": (_("The instance does not renew itself"),
                                   _("If %(name)s expires, its keys stop working at once and are lost 15 days later.")),
     "migration_ends_soon": (_("The instance ends soon"), _("%(name)s ends on %(end_at)s.")),

@@ -23,6 +23,8 @@ IMAGE = "2.9.0"
 SOON = timedelta(days=30)
 ROTATION_DAYS = 365
 HARDWARE = "hardware"
+# No error, so the vendor has no code for it, and no door answers it.
+CARE = "Migration.Warning"
 
 
 class Kind(StrEnum):
@@ -113,7 +115,7 @@ def _error(rule: str, code: str, reason: str, facts: dict[str, object], *, who: 
 
 
 def _care(rule: str, kind: Kind, reason: str, facts: dict[str, object] | None = None, *, lifted_by: str = "") -> Finding:
-    return Finding(rule, kind, Refusal("Migration.Warning", facts or {}, reason=reason, lifted_by=lifted_by))
+    return Finding(rule, kind, Refusal(CARE, facts or {}, reason=reason, lifted_by=lifted_by))
 
 
 def _target(facts: RunFacts) -> Iterator[Finding]:

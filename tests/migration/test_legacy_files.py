@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import re
 import secrets
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -17,6 +21,7 @@ from keys.models import Key
 from keys.states import State
 from migration.legacy_files import Entry, LegacyFile, LegacyFileError, Version, written
 from tests import importing
+from tests.live import ROOT
 from tests.migration import estate
 
 KEK = secrets.token_hex(32)
@@ -124,6 +129,19 @@ def test_material_of_another_version_does_not_open(file):
     file.write_bytes(body + json.dumps({"end": 2, "mac": seal.hexdigest()}).encode() + b"\n")
     with pytest.raises(LegacyFileError, match="line 2: the material of key"):
         list(LegacyFile(file, KEK))
+
+
+@pytest.mark.django_db
+def test_the_program_of_the_document_writes_a_file_that_is_taken(alice, file, monkeypatch):
+    [program] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/migration.md").read_text(encoding="utf-8"), re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", program], env={**os.environ, "PASSPHRASE": "correct horse"}, check=True,
+                          capture_output=True)
+    file.write_bytes(done.stdout)
+    monkeypatch.setenv("KMS_LEGACY_EXPORT_SECRET", "correct horse")
+    call_command("import_legacy", str(file), "--check")
+    assert not Key.objects.exists()
+    call_command("import_legacy", str(file))
+    assert all(use() for use in estate.uses(alice, Key.objects.get()))
 
 
 @pytest.mark.django_db
