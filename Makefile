@@ -32,7 +32,8 @@ format: $(VENV)/.development  ## what ruff can mend by itself; it never lays out
 	@exec $(PYTHON) -m ruff check --fix .
 
 bench: $(VENV)/.development
-	@exec $(PYTHON) -m bench
+	@$(PYTHON) -m bench
+	@exec $(PYTHON) -m bench.migration
 
 lock:  ## requirements*.in -> requirements*.txt, with hashes and without addresses of registries
 	@.ci/venv $(VENV)-lock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
@@ -11,7 +11,8 @@ from django.utils.translation import pgettext_lazy
 
 from base.caller import Caller
 from base.refusal import Refusal
-from keys import quota
+from keys.models import Alias, Key
+from keys.showing import name_of
 from migration import lookup, rules
 from migration.models import Item, Run
 from migration.states import ItemState, RunState
@@ -106,8 +107,12 @@ def progress(run: Run) -> Progress:
     return Progress(done, total, moved, failed, at_work.first() or "")
 
 
-def room(run: Run) -> int:
-    return max(0, run.instance.key_quota - quota.used(run.instance))
+def names_of(keys: Sequence[Key]) -> dict[str, str]:
+    """What people call each key, in one query."""
+    aliases: dict[str, list[str]] = {key.pk: [] for key in keys}
+    for key_id, name in Alias.objects.filter(key__in=keys).values_list("key_id", "name"):
+        aliases[key_id].append(name)
+    return {key.pk: name_of(key, aliases[key.pk]) for key in keys}
 
 
 def step_of(run: Run) -> int:

@@ -64,12 +64,14 @@ def new(request: HttpRequest) -> HttpResponse:
             run = operations.plan_migration(caller, home, keys=form.cleaned_data["keys"],
                                             whole=form.cleaned_data["scope"] == "whole")
             return done(request, reverse("migration:run", args=[run.pk]))
-    rows = [{"key": key, "state": key.state_at(caller.at), "findings": findings, "errors": rules.errors(findings)[:1]}
+    names = showing.names_of(found.items)
+    rows = [{"key": key, "name": names[key.pk], "state": key.state_at(caller.at), "errors": rules.errors(findings)[:1]}
             for key, findings in lookup.of_keys(caller.at, found.items, target)]
     used = quota.used_by(homes)
     return page(request, "migration/new.html", status=form.status, form=form, found=found, rows=rows, target=target,
                 homes=[{"home": home, "left": max(0, home.key_quota - used[home.pk])} for home in homes], batch=rules.BATCH,
                 chosen=request.POST.getlist("keys") or request.GET.getlist("key"), scope=request.POST.get("scope", "keys"),
+                steps=showing.STEPS,
                 why_not=why_not_permitted(caller, "PlanMigration"))
 
 
@@ -91,18 +93,19 @@ def _run(request: HttpRequest, run: Run, form: ActionForm | None = None) -> Http
     items = Page.of(Item.objects.filter(run=run).select_related("key").order_by("number"),
                     pages.whole_number(request.GET.get("page", ""), 1), rules.BATCH)
     back = run.state in KEPT and Item.objects.filter(run=run, state=ItemState.SWITCHED, keep_until__gt=caller.at).exists()
+    names = showing.names_of([item.key for item in items.items])
     return page(
         request, "migration/run.html", status=form.status if form else 200, fragments=("progress",), run=run,
         label=showing.RUNS[run.state], steps=showing.STEPS, step=showing.step_of(run), working=run.state in states.WORKING,
         progress=showing.progress(run), lines=lines, stops=[line for line in lines if line.tone == "stop" and not line.keys],
         consents=consents, starts=starts, form=form, refused=refused, items=items, back=back, why_stopped=_why_stopped(run),
-        rows=[_row(run, item, caller.at) for item in items.items])
+        rows=[_row(run, item, names[item.key_id], caller.at) for item in items.items])
 
 
-def _row(run: Run, item: Item, now: datetime) -> dict[str, Any]:
+def _row(run: Run, item: Item, name: str, now: datetime) -> dict[str, Any]:
     reason = lookup.refusal_in(item.reason)
     kept = item.keep_until is not None and item.keep_until > now
-    return {"item": item, "label": showing.ITEMS[item.state], "reasons": [reason] if reason else [],
+    return {"item": item, "name": name, "label": showing.ITEMS[item.state], "reasons": [reason] if reason else [],
             "back": run.state in KEPT and item.state == ItemState.SWITCHED and kept}
 
 

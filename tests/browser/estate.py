@@ -8,11 +8,13 @@ from django.urls import reverse
 
 from base import clock
 from instances import operations as instances
+from instances.models import Instance
 from keys import operations
 from keys.models import Key
 from keys.states import State
 from tests import make
 from tests.make import Person
+from tests.migration import estate as legacy
 from tests.pages.test_key_pages import foreign_key
 
 NAMES = {State.ENABLED: "payments/card-vault", State.DISABLED: "payments/settlement-2024",
@@ -57,4 +59,19 @@ def build(alice: Person) -> dict[str, str]:
               "form-cancel": reverse("keys:cancel_deletion", args=[keys[State.PENDING_DELETION].pk]),
               "form-repoint": f"{reverse('aliases:repoint')}?name=alias/payments/card-vault",
               "form-delete-alias": f"{reverse('aliases:delete')}?name=alias/payments/card-vault"}
-    return pages
+    pages |= {"v1-keys": "/v1/keys/", "v1-key": reverse("v1:detail", args=[old.pk]), "v1-new": "/v1/keys/new/",
+              "v1-moved": reverse("v1:detail", args=[enabled.pk]), "v1-delete": reverse("v1:act", args=[old.pk, "delete"]),
+              "v1-closed": reverse("v1:act", args=[old.pk, "rotation"]),
+              "v1-protection": reverse("v1:act", args=[old.pk, "protection"])}
+    return pages | migrations(alice, home)
+
+
+def migrations(alice: Person, home: Instance) -> dict[str, str]:
+    """The wizard at every step: chosen, tried, stopped with a refused key, done."""
+    moved, dying = legacy.key(alice, alias="moved", rotation=700), legacy.key(alice, state=State.PENDING_DELETION)
+    done, draft = legacy.plan(alice, home, moved, dying), legacy.plan(alice, home, legacy.key(alice, versions=3))
+    legacy.run_all(alice, done)
+    names = {"migration-check": ("run", draft), "migration-dry-run": ("dry_run", draft), "migration-done": ("run", done),
+             "migration-roll-back": ("roll_back", done)}
+    return {"migration": "/migration/", "migration-new": "/migration/new/"} | {
+        name: reverse(f"migration:{view}", args=[run.pk]) for name, (view, run) in names.items()}
