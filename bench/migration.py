@@ -45,7 +45,8 @@ def measure(product: Product) -> None:
     start = time.perf_counter()
     for _ in range(KEYS):
         version = Version(ids.legacy_id(), caller.at, True)
-        entry = Entry(ids.legacy_id(), caller.at, State.ENABLED, AES_256.name, ENCRYPT_DECRYPT, "Aliyun_KMS", "SOFTWARE", (version,))
+        entry = Entry(ids.legacy_id(), caller.at, State.ENABLED, AES_256.name, ENCRYPT_DECRYPT, "Aliyun_KMS", "SOFTWARE",
+                      (version,))
         operations.import_legacy_key(caller, account, entry, {version.id: os.urandom(32)})
     told("imported", start)
     run = operations.plan_migration(caller, home, whole=True)

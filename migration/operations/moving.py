@@ -23,7 +23,7 @@ from crypto.errors import ProviderError, Unavailable
 from instances import lookup as instance_lookup
 from instances import opening
 from instances import rules as instance_rules
-from instances.models import Instance
+from instances.models import Instance, WrappingKey
 from keys import creation, quota
 from keys.models import Key, KeyMaterial, SpareMaterial
 from keys.rotating import DAY
@@ -179,23 +179,22 @@ def prove_key(caller: Caller, item: Item, key: Key | None = None) -> Item:
     return item
 
 
-def dry_run_key(caller: Caller, run: Run, key: Key) -> tuple[Refusal, ...]:
+def dry_run_key(caller: Caller, key: Key, findings: tuple[rules.Finding, ...], holder: WrappingKey) -> tuple[Refusal, ...]:
     """What `move_key` would say, after copies that are proved and thrown away. Writes nothing, records nothing: it is a part of
-    `dry_run_migration`."""
-    _, findings = next(iter(lookup.of_keys(caller.at, [key], run.instance)))
+    `dry_run_migration`. findings: of the rules about this key; holder: of the store it would move to."""
     if reasons := rules.errors(findings):
         return reasons
     try:
         for row in stores.in_use(key):
-            _try(caller, run, key, row)
+            _try(caller, key, row, holder)
     except Refused as refused:
         return refused.refusals
     return ()
 
 
-def _try(caller: Caller, run: Run, key: Key, row: KeyMaterial) -> None:
+def _try(caller: Caller, key: Key, row: KeyMaterial, holder: WrappingKey) -> None:
     with in_words_of(key):
-        pair = stores.copy(key, row, opening.wrapping_key_for(caller, key.account, run.instance), caller.at, keep=False)
+        pair = stores.copy(key, row, holder, caller.at, keep=False)
         try:
             proved(key, [pair])
         finally:

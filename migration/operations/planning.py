@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,7 +13,7 @@ from access.rules import why_not_permitted
 from audit import recording
 from base.caller import Caller
 from base.refusal import Refusal, Refused
-from instances.models import Instance
+from instances.models import Instance, WrappingKey
 from keys.models import Key, KeyVersion
 from migration import lookup, rules
 from migration.models import Item, Run
@@ -112,6 +112,9 @@ def dry_run_migration(caller: Caller, run: Run, *, after: int = 0, limit: int | 
 
 def _predictions(caller: Caller, run: Run, after: int, limit: int | None) -> Iterator[Prediction]:
     items = lookup.left(run).filter(number__gt=after).select_related("key__instance", "key__account").order_by("number")
-    rows: Iterable[Item] = items[:limit] if limit else items.iterator(chunk_size=lookup.CHUNK)
-    for item in rows:
-        yield Prediction(item.key, dry_run_key(caller, run, item.key))
+    rows = iter(items[:limit] if limit else items.iterator(chunk_size=lookup.CHUNK))
+    holder = WrappingKey.objects.filter(instance=run.instance_id).order_by("-generation").first()
+    while chunk := [item.key for item in islice(rows, lookup.CHUNK)]:
+        for key, findings in lookup.of_keys(caller.at, chunk, run.instance):
+            # An instance that was never enabled has no key of its own yet; that stands among the rules of the run.
+            yield Prediction(key, dry_run_key(caller, key, findings, holder) if holder else rules.errors(findings))
