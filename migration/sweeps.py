@@ -30,9 +30,10 @@ def _prove_left(now: datetime) -> int:
     left = Item.objects.filter(state=ItemState.SWITCHED, proved_at=None, finished_at__lt=now - working.LEASE)
     proved = 0
     for item in left.select_related("run")[:CHUNK]:
+        caller = working.worker_of(item.run, now)
         try:
-            operations.prove_key(working.worker_of(item.run, now), item)
+            operations.prove_key(caller, item)
             proved += 1
         except Refused as refused:
-            log.error("migration %s: key %s: %s", item.run_id, item.key_id, refused)
+            working.not_done(item.run, caller, item, refused)
     return proved

@@ -103,22 +103,23 @@ def _one(run: Run, item: Item, at: datetime) -> None:
         _keep(item, ItemState.PENDING, None, at)
         raise
     except Refused as refused:
-        _refused(run, caller, item, refused)
+        not_done(run, caller, item, refused)
     except Exception as error:  # noqa: BLE001 - whatever breaks for one key, the others must still have their turn
         log.error("migration %s broke at key %s: %s", run.pk, item.key_id, type(error).__name__)
         broke = Refusal("InternalFailure", {"key": item.key_id}, reason="migration_broke", who="operator")
-        _refused(run, caller, item, Refused(broke))
+        not_done(run, caller, item, Refused(broke))
 
 
-def _refused(run: Run, caller: Caller, item: Item, refused: Refused) -> None:
-    """Before the switch the key is as it was. After it the new copy did not prove itself: then the key goes back at once."""
+def not_done(run: Run, caller: Caller, item: Item, refused: Refused) -> None:
+    """Before the switch the key is as it was. After it the new copy did not prove itself: then the key goes back at once. Where
+    a store did not answer, both copies wait for a later proof."""
     now, reason = Item.objects.get(pk=item.pk), refused.first
     if now.state != ItemState.SWITCHED:
         broke = reason.code in ("InternalFailure", "ServiceUnavailableTemporary", "Rejected.StateModifiedFailed")
         _keep(now, ItemState.FAILED if broke else ItemState.REFUSED, reason, caller.at)
     elif run.state == RunState.ROLLING_BACK:
         Item.objects.filter(pk=item.pk).update(reason=lookup.kept(reason))
-    else:
+    elif reason.code != "ServiceUnavailableTemporary":
         log.error("migration %s: key %s goes back, its copy did not prove itself", run.pk, item.key_id)
         operations.roll_back_key(caller, now)
         _keep(now, ItemState.FAILED, reason, caller.at)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from base import clock
 from base.refusal import Refused
 from crypto.errors import Unavailable, Unsupported
 from crypto.memory import MemoryProvider
 from instances import opening
 from instances.models import Instance, WrappingKey
 from keys.models import Key, SpareMaterial
-from migration import operations
+from migration import operations, sweeps
 from migration.models import Item
 from migration.states import ItemState, RunState
 from tests import make
@@ -100,6 +103,22 @@ def test_a_token_that_does_not_answer_fails_the_key_and_the_next_try_moves_it(al
     run = estate.run_all(alice, run, start=False)
     assert (run.state, fresh(key).edition, Item.objects.get().state) == (RunState.FAILED, "1.0", ItemState.FAILED)
     assert estate.run_all(alice, run).state == RunState.SUCCEEDED
+
+
+def test_a_proof_that_a_dead_worker_owed_is_made_later_or_sends_the_key_back(alice, hardware, token, monkeypatch):
+    first, second = estate.key(alice), estate.key(alice)
+    estate.run_all(alice, estate.plan(alice, hardware))
+    Item.objects.update(proved_at=None)
+    SpareMaterial.objects.update(drop_at=None)
+    later = clock.now() + timedelta(minutes=5)
+    token.fail_next(Unavailable())
+    sweeps.advance(later)
+    assert set(Item.objects.values_list("state", "proved_at")) == {("Switched", None), ("Switched", later)}
+    assert SpareMaterial.objects.filter(drop_at=None).count() == 1
+    monkeypatch.setattr("migration.operations.moving.opens", lambda *args: False)
+    sweeps.advance(later)
+    assert sorted(fresh(key).edition for key in (first, second)) == ["1.0", "3.0"]
+    assert sorted(Item.objects.values_list("state", flat=True)) == ["Failed", "Switched"]
 
 
 def test_versions_made_in_a_token_that_gives_nothing_out_keep_the_key_there(alice, hardware, token, monkeypatch):
