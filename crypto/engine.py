@@ -57,11 +57,9 @@ class Engine:
             raise Unsupported(spec.name)
         return self.provider.import_raw(spec, identity, raw)
 
-    def export_raw(self, material: Material) -> bytes:
-        """The raw key, to be taken by another engine at once and kept nowhere else."""
-        if not isinstance(self.provider, Exporter):
-            raise Unsupported(material.spec.name)
-        return self.provider.export_raw(material)
+    def export_raw(self, material: Material) -> bytes | None:
+        """The raw key, for sealing it again at once; None where the provider never gives it out."""
+        return self.provider.export_raw(material) if isinstance(self.provider, Exporter) else None
 
     def sign(self, material: Material, algorithm: Signing, digest: bytes) -> bytes:
         """The caller has checked that algorithm, spec and length of the digest fit."""

@@ -46,12 +46,6 @@ class Importer(Protocol):
 
 
 @runtime_checkable
-class Exporter(Protocol):
-    def export_raw(self, material: Material) -> bytes:
-        """The raw key as `import_raw` takes it, for moving it to another provider. MaterialGone where it is not there."""
-
-
-@runtime_checkable
 class Signer(Protocol):
     def sign(self, material: Material, algorithm: Signing, digest: bytes) -> bytes:
         """A signature of `digest`, whose length the engine has checked."""
@@ -67,3 +61,10 @@ class PrivateDecrypter(Protocol):
 class Mac(Protocol):
     def mac(self, material: Material, hash_name: str, message: bytes) -> bytes:
         """HMAC of `message` with a hash of `crypto.algorithms.MACS`."""
+
+
+@runtime_checkable
+class Exporter(Protocol):
+    def export_raw(self, material: Material) -> bytes:
+        """The raw key, in the encoding `Importer.import_raw` takes: only for sealing it again at once. A back end whose keys
+        never leave it does not offer this. Raises MaterialGone."""

@@ -112,7 +112,7 @@ def _home(home: Home) -> Iterator[Refusal]:
 
 
 def why_no_room(home: Home, units: int = 1) -> Iterator[Refusal]:
-    """For one more key, or one more version of one; `units` of them where several come at once."""
+    """For one more key, or one more version of one; or for as many as a key of `units` versions needs."""
     if home.instance is not None and home.used + units > home.quota:
         yield Refusal("Rejected.LimitExceeded", home.instance.named(limit=home.quota, used=home.used),
                       reason="quota_keys", who="owner", lifted_by="page:instance")

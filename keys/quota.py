@@ -41,7 +41,7 @@ def home_of(caller: Caller, instance: Instance | None) -> creation.Home:
     return creation.Home(instance_lookup.facts(caller, instance), used(instance), instance.key_quota)
 
 
-def claim(caller: Caller, instance: Instance | None, *, units: int = 1) -> None:
+def claim(caller: Caller, instance: Instance | None, units: int = 1) -> None:
     """Room for `units` more, held until the transaction ends, so that two at once do not take the last unit together.
     Raises Refused."""
     if instance is None:

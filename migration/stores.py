@@ -52,7 +52,10 @@ def copy(key: Key, row: KeyMaterial, holder: WrappingKey, at: datetime, *, keep:
         return Pair(row, spare, used, side_of(key, spare))
     engine = opening.engine_for(holder)
     try:
-        made = engine.import_raw(SPECS[key.spec], used.material.identity, used.engine.export_raw(used.material))
+        raw = used.engine.export_raw(used.material)
+        if raw is None:
+            raise Unsupported(key.spec)
+        made = engine.import_raw(SPECS[key.spec], used.material.identity, raw)
     except Unsupported:
         raise Refused(Refusal("UnsupportedOperation", {"key": key.pk, "spec": key.spec},
                               reason="migration_store_cannot")) from None

@@ -76,8 +76,8 @@ def import_key_material(caller: Caller, key: Key, *, encrypted_key_material: str
     token = tokens.token_for(caller, key, import_token)
     spec = SPECS[key.spec]
     raw, public = _opened(key, spec, token, wrapped or b"")
-    fingerprint = fingerprint_of(key, public or raw)
-    if key.material_fingerprint is not None and not hmac.compare_digest(bytes(key.material_fingerprint), fingerprint):
+    bound = fingerprint(key, public or raw)
+    if key.material_fingerprint is not None and not hmac.compare_digest(bytes(key.material_fingerprint), bound):
         raise _bad_material(key, "material_differs")
     version = KeyVersion.objects.filter(key=key).first()
     first = version is None
@@ -87,7 +87,7 @@ def import_key_material(caller: Caller, key: Key, *, encrypted_key_material: str
     material = _kept(caller, key, spec, version, raw)
     with transaction.atomic():
         revived = key.state_at(caller.at) is State.PENDING_IMPORT
-        key.move(state=State.ENABLED if revived else State(key.state), material_fingerprint=fingerprint,
+        key.move(state=State.ENABLED if revived else State(key.state), material_fingerprint=bound,
                  material_expires_at=importing.expiry(key_material_expire_unix),
                  **({"last_rotation_at": caller.at} if first else {}))
         if first:
@@ -125,7 +125,7 @@ def _opened(key: Key, spec: Spec, token: ImportToken, wrapped: bytes) -> tuple[b
         raise _bad_material(key, "material_is_no_key_pair" if spec.asymmetric else "material_length") from None
 
 
-def fingerprint_of(key: Key, material: bytes) -> bytes:
+def fingerprint(key: Key, material: bytes) -> bytes:
     """Bound to the key as well, so that nobody can see in the database which keys have the same material. Of a key pair the
     public half counts: the same private key has more than one encoding."""
     return purpose_key(FINGERPRINT).fingerprint(f"{key.account_id}/{key.pk}/".encode() + material)

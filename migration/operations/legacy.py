@@ -17,7 +17,7 @@ from crypto.software import checked
 from crypto.specs import SPECS
 from instances import opening
 from keys.models import Alias, Key, KeyMaterial, KeyTag, KeyVersion
-from keys.operations.material import fingerprint_of
+from keys.operations.material import fingerprint
 from keys.rotating import DAY
 from migration.legacy_files import Entry, Version
 from migration.operations.planning import permit
@@ -79,5 +79,5 @@ def _version(caller: Caller, key: Key, version: Version, raw: bytes | None) -> t
     made = opening.engine_for(holder).import_raw(spec, material_identity(key.account_id, key.pk, version.id), kept)
     row.public_key = made.public or None
     if key.origin == "EXTERNAL":
-        key.material_fingerprint = fingerprint_of(key, public or kept)
+        key.material_fingerprint = fingerprint(key, public or kept)
     return row, KeyMaterial(version=row, wrapping_key=holder, stored=made.stored)
