@@ -11,13 +11,12 @@ from django.views.decorators.http import require_safe
 
 from access import trail
 from access.pages import caller_of, page
-from access.rules import why_not_permitted
 from audit import searching
 from audit.models import Event
 from audit.searching import Wanted
 from base.caller import Caller
 from instances.models import Instance
-from keys import showing
+from keys import lookup, showing
 from keys.models import Alias, Key
 from keys.states import State
 from kmsconsole.pages import hsm
@@ -40,7 +39,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     return page(request, "overview.html", needs=_needs(caller, lines, due), numbers=numbers, instances=len(instances),
                 serving=sum(1 for line in lines if line.facts.state == "Connected"), next_due=due[0] if due else None,
                 aliases=Alias.objects.filter(account_id=caller.account).count(), events=_events(caller),
-                why_not_create=why_not_permitted(caller, "CreateKey"))
+                why_not_create=lookup.why_nobody_creates(caller))
 
 
 def _needs(caller: Caller, lines: list[Shown], due: list[Key]) -> list[dict[str, Any]]:
