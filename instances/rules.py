@@ -94,7 +94,7 @@ def why_not(action: str, facts: Facts) -> tuple[Refusal, ...]:
     elif action == "CreateKey":
         reasons += not_serving(facts, code="Rejected.Unavailable" if facts.state is State.EXPIRED
                                else "Forbidden.DKMSInstanceStateInvalid")
-    return (*reasons, *facts.frozen)
+    return (*reasons, *(facts.frozen if action not in GO_ON else ()))
 
 
 def _too_late(action: str, state: State) -> bool:
