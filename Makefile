@@ -38,7 +38,8 @@ screenshots: $(VENV)/.development  ## every main page, light and dark, wide and 
 	@exec $(PYTHON) -m pytest -q $(PARALLEL) tests/browser/screenshots.py
 
 bench: $(VENV)/.development
-	@exec $(PYTHON) -m bench
+	@$(PYTHON) -m bench
+	@exec $(PYTHON) -m bench.migration
 
 lock:  ## requirements*.in -> requirements*.txt, with hashes and without addresses of registries
 	@.ci/venv $(VENV)-lock

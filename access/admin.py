@@ -1,6 +1,6 @@
 from django.contrib import admin
 
-from access.models import AccessKey, Account, RootKeyCheck, User, UserPolicy
+from access.models import AccessKey, Account, Freeze, RootKeyCheck, User, UserPolicy
 from audit.admin import ReadOnly
 
 
@@ -33,3 +33,8 @@ class UserPolicyAdmin(ReadOnly):
 class RootKeyCheckAdmin(ReadOnly):
     list_display = ("generation", "created_at")
     fields = ("generation", "created_at")
+
+
+@admin.register(Freeze)
+class FreezeAdmin(ReadOnly):
+    list_display = ("account", "work", "began_at", "until")

@@ -160,3 +160,16 @@ class PurposeKey(models.Model):
 
     def __str__(self) -> str:
         return self.purpose
+
+
+class Freeze(models.Model):
+    """Management of an account stands still while something moves its keys; cryptography goes on. A lease: whoever froze
+    extends it while it works, so a crash holds nobody up for longer than that. `access.freezes` writes and reads it."""
+
+    account = models.OneToOneField(Account, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    work = models.CharField(max_length=64, help_text="id of the run that froze")
+    began_at = models.DateTimeField()
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.account_id} by {self.work}"

@@ -71,6 +71,9 @@ ERRORS: dict[str, tuple[int, str]] = {
     "Rejected.StateModifiedFailed": (409, "Keystate modified failed."),
     # ours; proposed in keys.md 9, because the vendor's pages name no code
     "Rejected.DeletionProtection": (409, "The request was rejected because deletion protection is enabled for the key."),
+    # ours; proposed in migration.md 3, because the vendor's pages name no code
+    "Rejected.MigrationInProgress": (409, "Management operations are paused while a migration is running."),
+    "Migration.AlreadyRunning": (409, "Another migration of the account is open."),
     "Rejected.ResourceExist": (409, "The resource already exists."),
     "Rejected.LimitExceeded": (400, "The request was rejected because user create resource limit was exceeded."),
     "Rejected.UnsupportedOperation": (400, "Unsupported operation."),

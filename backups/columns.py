@@ -20,7 +20,7 @@ from keys.models import Key, KeyVersion
 
 # What a restore decides anew, and what only means something where the row stands.
 LEFT_OUT: dict[type[models.Model], frozenset[str]] = {
-    Key: frozenset({"account", "instance", "destroyed_at", "next_try_at", "revision"}),
+    Key: frozenset({"account", "instance", "arrived_at", "destroyed_at", "next_try_at", "revision"}),
     KeyVersion: frozenset({"key"}),
     Instance: frozenset({"account", "revision"}),
 }

@@ -34,7 +34,7 @@ from instances import lookup as instance_lookup
 from instances.models import Instance
 from instances.models import WrappingKey as Holder
 from instances.rules import not_serving
-from keys import key_policies, quota
+from keys import key_policies, quota, words
 from keys.aliasing import PREFIX, why_not_name
 from keys.models import Alias, Key, KeyMaterial, KeyTag, KeyVersion
 from keys.operations.material import FINGERPRINT, fingerprint
@@ -205,7 +205,7 @@ def _changes(work: Work, saved: SavedKey, values: dict[str, Any], stored: dict[s
     """Makes `values` what they must be here and now, and says what is not as it was."""
     at, own = work.caller.at, work.backup.source_account == work.target.account_id
     values["account_id"], values["instance_id"] = work.target.account_id, work.target.pk
-    values |= {"destroyed_at": None, "next_try_at": None}
+    values |= {"arrived_at": at, "destroyed_at": None, "next_try_at": None}
     expires = values.get("material_expires_at")
     if expires is not None and expires <= at:
         stored.clear()
@@ -271,6 +271,7 @@ def bring_back(work: Work, restore: Restore, plan: Plan) -> None:
             notes = [note for note in plan.notes if note["note"] != "alias_taken"]
             notes += [{"note": "alias_taken", "alias": name} for name in saved.aliases if name not in aliases]
             KeyTag.objects.bulk_create([KeyTag(key=key, tag_key=name, tag_value=value) for name, value in saved.tags])
+            words.note(key)
             recording.record(work.caller, "RestoreKey", key, backup=work.backup.pk, restore=restore.pk, by=restore.asked_by,
                              instance=work.target.pk, versions=sorted(plan.stored), destroyed_on_purpose=plan.again,
                              source=work.backup.source, notes=[note["note"] for note in notes])

@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from access.models import Freeze
 from backups import files, operations
 from backups.models import Backup, Download, Drill, Restore
 from backups.states import KEPT_AFTER_RELEASE, ONE_DAY, QUERYABLE, TRY_AGAIN_AFTER, Kind, State, midnight_before
@@ -69,9 +70,10 @@ def run_waiting(caller: Caller) -> int:
 
 
 def carry_on_restores(caller: Caller) -> int:
-    """Those that wait, and those whose process died: they go on where it stopped."""
-    return _each(caller, Restore.objects.filter(state__in=(State.WAITING, State.RUNNING)).order_by("asked_at", "pk"),
-                 operations.run_restore, broken=_broken_restore)
+    """Those that wait, and those whose process died: they go on where it stopped. In a freeze nothing comes into an instance."""
+    frozen = Exists(Freeze.objects.filter(account=OuterRef("target__account"), until__gt=caller.at))
+    waiting = Restore.objects.filter(state__in=(State.WAITING, State.RUNNING)).exclude(frozen)
+    return _each(caller, waiting.order_by("asked_at", "pk"), operations.run_restore, broken=_broken_restore)
 
 
 def _broken_restore(caller: Caller, restore: Restore, error: Exception) -> None:

@@ -12,8 +12,10 @@ that writes the key's rows makes one KEPT. A crash before that leaves the object
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
 
 from base.refusal import Refusal, Refused
 from crypto.envelope import Identity
@@ -27,6 +29,7 @@ from instances.models import Instance, WrappingKey
 
 PATIENCE = timedelta(minutes=10)
 TRY_AGAIN_AFTER = timedelta(minutes=1)
+Inside = tuple[str | None, str]  # instance whose cluster it is in, key version
 
 
 def make(now: datetime, holder: WrappingKey, spec: Spec, identity: Identity, *, in_database: bool = False,
@@ -99,9 +102,17 @@ def left_of(instance: Instance) -> int:
     return HsmObject.objects.filter(cluster__instance=instance).count()
 
 
-def doom(version_ids: Iterable[str]) -> None:
+def give_up(holder: WrappingKey, material: Material) -> None:
+    """Destroys what `make` gave and nobody will `keep`; what cannot be destroyed now is doomed."""
+    rows = HsmObject.objects.filter(cluster__instance=holder.instance_id, name=material.name, state=ObjectState.WANTED)
+    if rows.update(state=ObjectState.DOOMED):
+        destroy(HsmObject.objects.filter(cluster__instance=holder.instance_id, name=material.name).select_related("cluster"))
+
+
+def doom(things: Iterable[Inside]) -> None:
     """Nothing rests on them any more. Call it in the transaction that erases the rows."""
-    HsmObject.objects.filter(version_id__in=[*version_ids], state=ObjectState.KEPT).update(state=ObjectState.DOOMED)
+    for row in _of(things):
+        row.filter(state=ObjectState.KEPT).update(state=ObjectState.DOOMED)
 
 
 def destroy(rows: Iterable[HsmObject], next_try_at: datetime | None = None) -> int:
@@ -117,6 +128,15 @@ def destroy(rows: Iterable[HsmObject], next_try_at: datetime | None = None) -> i
     return gone
 
 
-def destroy_of(version_ids: Iterable[str]) -> int:
-    """The doomed objects of these versions, at once."""
-    return destroy(HsmObject.objects.filter(version_id__in=[*version_ids], state=ObjectState.DOOMED).select_related("cluster"))
+def destroy_of(things: Iterable[Inside]) -> int:
+    """Of these the doomed objects, at once."""
+    return sum(destroy(row.filter(state=ObjectState.DOOMED).select_related("cluster")) for row in _of(things))
+
+
+def _of(things: Iterable[Inside]) -> Iterator[QuerySet[HsmObject]]:
+    """By cluster: another may hold a copy of the same version."""
+    versions: dict[str | None, list[str]] = {}
+    for instance, version in things:
+        versions.setdefault(instance, []).append(version)
+    for instance, names in versions.items():
+        yield HsmObject.objects.filter(cluster__instance=instance, version_id__in=names)

@@ -50,7 +50,7 @@ def why_not_connect(facts: Facts, *, hardware: bool, cluster: str, bound_to: str
         reasons.append(Refusal(code, facts.named(cluster=cluster, other=bound_to), reason="hsm_cluster_taken", who="operator"))
     if not bound_to and facts.state is State.DISCONNECTED:
         reasons.append(Refusal(code, facts.named(cluster=cluster), reason="hsm_cluster_for_good", who="nobody"))
-    return tuple(reasons)
+    return (*reasons, *facts.frozen)
 
 
 def why_not_disconnect(facts: Facts, *, hardware: bool) -> tuple[Refusal, ...]:
@@ -60,4 +60,4 @@ def why_not_disconnect(facts: Facts, *, hardware: bool) -> tuple[Refusal, ...]:
     elif facts.state is not State.CONNECTED:
         reasons.append(Refusal("Forbidden.DKMSInstanceStateInvalid", facts.named(state=str(facts.state)),
                                reason="hsm_not_connected"))
-    return tuple(reasons)
+    return (*reasons, *facts.frozen)

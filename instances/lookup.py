@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.conf import settings
 
+from access import freezes
 from access.rules import why_not_permitted
 from base import ids
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from instances import states
 from instances.models import Instance, InstanceTag
-from instances.rules import Facts, Protection
+from instances.rules import GO_ON, Facts, Protection
 
 
 def instance_for(caller: Caller, instance_id: str) -> Instance:
@@ -36,7 +37,13 @@ def facts(caller: Caller, instance: Instance, action: str = "") -> Facts:
         instance.pk, instance.name, state, instance.end_at, states.renew_by(instance.end_at, zone),
         why_not_permitted(caller, action, arn_of(instance)) if action else (), instance.type, prepaid=instance.has_term,
         drains=states.drains(state, instance.grace_policy, instance.end_at, caller.at, zone),
-        auto_renewal_months=instance.auto_renewal_months, backup_at=instance.last_backup_at, protection=protection_of(instance))
+        auto_renewal_months=instance.auto_renewal_months, backup_at=instance.last_backup_at, protection=protection_of(instance),
+        frozen=freezes.why_frozen(instance.account_id, caller.at) if action and action not in GO_ON else ())
+
+
+def why_nobody_orders(caller: Caller, account: str = "") -> tuple[Refusal, ...]:
+    """Permission and freeze; account: whose instance it would be, by default the caller's."""
+    return (*why_not_permitted(caller, "CreateInstance"), *freezes.why_frozen(account or caller.account, caller.at))
 
 
 def protection_of(instance: Instance) -> Protection | None:

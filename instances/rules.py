@@ -17,6 +17,8 @@ ANY_TIME = frozenset({"RenewInstance", "SetRenewal", "SetGracePolicy", "SetDelet
 OF_A_TERM = frozenset({"RenewInstance", "SetRenewal", "SetGracePolicy"})
 BEFORE_THE_END = frozenset({"ModifyInstance"})
 IN_SERVICE = frozenset({"SetDefaultKmsInstance", "UpdateKmsInstanceBindVpc"})
+# In a freeze as well: renewing saves what would be lost, and a date that has come is only told.
+GO_ON = READS | {"GetKmsInstanceTerm", "RenewInstance", "SetRenewal", "ExpireInstance", "RemindExpiry"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Protection:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the rules look at. denied: refusals of the permission system; renew_by: when an expired instance is released;
-    drains: expired, but what it holds can still be opened, verified and exported; backup_at: when the newest one began."""
+    drains: expired, but what it holds can still be opened, verified and exported; backup_at: when the newest one began;
+    frozen: refusals of a freeze."""
 
     id: str
     name: str
@@ -48,6 +51,7 @@ class Facts:
     auto_renewal_months: int = 0
     backup_at: datetime | None = None
     protection: Protection | None = None
+    frozen: tuple[Refusal, ...] = ()
 
     def named(self, **more: Any) -> Mapping[str, Any]:
         return {"instance": self.id, "name": self.name, **more}
@@ -55,7 +59,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What would be lost with the instance: its keys, and when the newest of their versions was made."""
+    """What would be lost with the instance: its keys, and when the newest of them was made or came in."""
 
     keys: int = 0
     newest_at: datetime | None = None
@@ -90,7 +94,7 @@ def why_not(action: str, facts: Facts) -> tuple[Refusal, ...]:
     elif action == "CreateKey":
         reasons += not_serving(facts, code="Rejected.Unavailable" if facts.state is State.EXPIRED
                                else "Forbidden.DKMSInstanceStateInvalid")
-    return tuple(reasons)
+    return (*reasons, *(facts.frozen if action not in GO_ON else ()))
 
 
 def _too_late(action: str, state: State) -> bool:
@@ -127,7 +131,7 @@ def why_not_release(action: str, facts: Facts, contents: Contents, *, forced: bo
     reasons += _protected(facts)
     if not forced:
         reasons += _not_backed_up(facts, contents)
-    return tuple(reasons)
+    return (*reasons, *facts.frozen)
 
 
 def why_not_release_expired(facts: Facts, contents: Contents) -> tuple[Refusal, ...]:
@@ -139,7 +143,7 @@ def why_not_release_expired(facts: Facts, contents: Contents) -> tuple[Refusal, 
     if contents.keys and (facts.backup_at is None or facts.backup_at < facts.end_at):
         reasons.append(Refusal("Forbidden.NoBackup", _backups(facts, contents), reason="no_backup_since_the_end", who="owner",
                                lifted_by="page:backups"))
-    return tuple(reasons)
+    return (*reasons, *facts.frozen)
 
 
 def _protected(facts: Facts) -> Iterator[Refusal]:

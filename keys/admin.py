@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from audit.admin import ReadOnly
-from keys.models import Alias, Key, KeyMaterial, KeyTag, KeyVersion
+from keys.models import Alias, Key, KeyMaterial, KeyTag, KeyVersion, SpareMaterial
 
 
 @admin.register(Key)
@@ -21,6 +21,13 @@ class KeyMaterialAdmin(ReadOnly):
     """That there is material and what wraps it; never the bytes."""
 
     list_display = ("version", "wrapping_key")
+
+
+@admin.register(SpareMaterial)
+class SpareMaterialAdmin(ReadOnly):
+    """That there is a second copy, where, and until when; never the bytes."""
+
+    list_display = ("version", "wrapping_key", "drop_at")
 
 
 @admin.register(Alias)

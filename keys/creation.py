@@ -15,6 +15,10 @@ from keys.states import HSM_ENCRYPTED_DATABASE, HSM_INTERNAL
 
 ORIGINS = ("Aliyun_KMS", "EXTERNAL")
 DESCRIPTION_LIMIT = 8192
+# The 1.0 edition (migration.md 1.2): what it makes, and how much an account may have of it.
+LEGACY_SPECS = ("Aliyun_AES_256", "Aliyun_SM4", "RSA_2048", "RSA_3072", "EC_P256", "EC_P256K")
+FULL = "Rejected.LimitExceeded"
+LEGACY_KEYS, LEGACY_ALIASES, LEGACY_VERSIONS = 200, 300, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,3 +139,59 @@ def why_no_room(home: Home, units: int = 1) -> Iterator[Refusal]:
     if home.instance is not None and home.used + units > home.quota:
         yield Refusal("Rejected.LimitExceeded", home.instance.named(limit=home.quota, used=home.used),
                       reason="quota_keys", who="owner", lifted_by="page:instance")
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyHome:
+    """The shared store of the 1.0 edition. used: keys; versions: of all of them; ended: past the end of service."""
+
+    used: int = 0
+    versions: int = 0
+    ended: bool = False
+
+
+def why_not_create_legacy(proposal: Proposal, home: LegacyHome, denied: tuple[Refusal, ...] = ()) -> tuple[Refusal, ...]:
+    """The rules of CreateKey in the 1.0 console."""
+    return (*_legacy_parameters(proposal), *denied, *_legacy_kind(proposal), *_legacy_room(home))
+
+
+def _legacy_parameters(proposal: Proposal) -> Iterator[Refusal]:
+    if len(proposal.description) > DESCRIPTION_LIMIT:
+        yield _parameter("Description", "too_long", limit=DESCRIPTION_LIMIT)
+    if proposal.spec and proposal.spec not in (*LEGACY_SPECS, *REFUSED):
+        yield _parameter("KeySpec", "unknown_value", value=proposal.spec[:64])
+    if proposal.origin not in ("", *ORIGINS):
+        yield _parameter("Origin", "unknown_value", value=proposal.origin[:64])
+    yield from why_not_interval(proposal.enable_automatic_rotation, proposal.rotation_interval, "1.0")
+
+
+def _legacy_kind(proposal: Proposal) -> Iterator[Refusal]:
+    name = proposal.spec or AES_256.name
+    spec = SPECS.get(name)
+    if name in REFUSED:
+        yield Refusal("UnsupportedOperation", {"spec": name}, reason="spec_without_library")
+    if spec is not None and proposal.usage and proposal.usage not in spec.usages:
+        yield Refusal("UnsupportedOperation", {"spec": name, "usage": proposal.usage}, reason="usage_does_not_fit")
+    if spec is not None and spec.asymmetric and proposal.origin == "EXTERNAL":
+        yield Refusal("Rejected.UnsupportedOperation", {"spec": name}, reason="legacy_imports_no_key_pairs",
+                      who="administrator", lifted_by="CreateKey")
+    if spec is not None and proposal.enable_automatic_rotation and not spec.symmetric:
+        yield Refusal("Rejected.UnsupportedOperation", {"spec": name}, reason="only_symmetric_rotates")
+    if proposal.enable_automatic_rotation and proposal.origin == "EXTERNAL":
+        yield Refusal("Rejected.UnsupportedOperation", {"origin": proposal.origin}, reason="imported_never_rotates")
+    if proposal.protection_level == "HSM":
+        yield Refusal("Unsupported.ProtectionLevel", {"name": "ProtectionLevel"})
+
+
+def _legacy_room(home: LegacyHome) -> Iterator[Refusal]:
+    if home.ended:
+        yield Refusal("UnsupportedOperation", {"name": "KMS 1.0"}, reason="legacy_takes_no_keys", who="administrator",
+                      lifted_by="CreateKey")
+    if home.used >= LEGACY_KEYS:
+        yield legacy_full("quota_legacy_keys", LEGACY_KEYS)
+    if home.versions >= LEGACY_VERSIONS:
+        yield legacy_full("quota_legacy_versions", LEGACY_VERSIONS)
+
+
+def legacy_full(reason: str, limit: int) -> Refusal:
+    return Refusal(FULL, {"limit": limit}, reason=reason, who="administrator", lifted_by="page:migration")

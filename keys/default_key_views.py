@@ -8,8 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from access.pages import caller_of, done, page, posted
-from access.rules import why_not_permitted
-from keys import creation, forms
+from keys import creation, forms, lookup
 from keys.operations.default_keys import enable_default_key
 from keys.quota import home_of
 
@@ -23,6 +22,6 @@ def enable(request: HttpRequest) -> HttpResponse:
             key = enable_default_key(caller, alias_name=form.cleaned_data["alias"], description=form.cleaned_data["description"],
                                      origin=form.cleaned_data["origin"])
             return done(request, reverse("keys:detail", args=[key.pk]), _("The default key is enabled."))
-    why_not = creation.why_not_create(creation.Proposal(), home_of(caller, None), why_not_permitted(caller, "CreateKey"))
+    why_not = creation.why_not_create(creation.Proposal(), home_of(caller, None), lookup.why_nobody_creates(caller))
     return page(request, "keys/enable_default.html", status=form.status, fragments=("modal",), form=form, why_not=why_not,
                 typed=request.POST.get("alias", ""), back=f"{reverse('keys:list')}?tab=default")

@@ -11,12 +11,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from access import lists, pages
 from access.pages import caller_of, done, page, posted
-from access.rules import why_not_permitted
 from base import clock
 from base.caller import Caller
 from crypto.specs import SPECS
 from instances.models import Instance
-from keys import bulk, forms, listing, operations, showing
+from keys import bulk, forms, listing, lookup, operations, showing
 from keys.creation import ORIGINS
 from keys.list_forms import Bulk
 from keys.listing import Asked
@@ -45,7 +44,7 @@ def key_list(request: HttpRequest) -> HttpResponse:
     more: dict[str, Any] = {
         "tab": "default" if default else "customer", "wish": wish, "filtered": bool(wish.filters),
         "states": listing.SHOWN_STATES, "idle_days": listing.IDLE_DAYS, "specs": SPECS.values(), "origins": ORIGINS,
-        "address": request.GET.urlencode(), "why_not_create": why_not_permitted(caller, "CreateKey"),
+        "address": request.GET.urlencode(), "why_not_create": lookup.why_nobody_creates(caller),
         "instances": Instance.objects.of(caller.account).filter(released_at=None).order_by("name", "id")}
     if default and request.GET.get("group") not in listing.GROUPS:
         offer = not wish.filters and not home_of(caller, None).has_default_key

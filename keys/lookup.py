@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 
+from access import freezes
+from access.models import Freeze
 from access.rules import looks_at_tags, why_not_permitted
 from access.statements import NO_TAGS
 from base import ids
@@ -18,7 +21,7 @@ from keys import key_policies
 from keys.aliasing import PREFIX
 from keys.models import Alias, Key, KeyTag
 from keys.rules import Facts
-from keys.states import State
+from keys.states import CHANGES, State
 
 
 def know_tags(caller: Caller, keys: Iterable[Key]) -> None:
@@ -138,15 +141,39 @@ def key_for_id(caller: Caller, text: str) -> Key:
 
 
 def facts(caller: Caller, key: Key, action: str = "") -> Facts:
-    """`key` must come with its instance (`select_related`); costs no query then, or one where permissions depend on tags
-    that `know_tags` has not loaded."""
+    """`key` must come with its instance (`select_related`); costs no query then, but one where permissions depend on tags
+    that `know_tags` has not loaded, and one where `action` is a change and `know_freeze` has not looked."""
     home = key.instance
     return Facts(
         key.pk, key.state_at(caller.at), key.kind, key.edition, key.origin, key.creator, caller.door, key.spec, key.usage,
         denied=denied(caller, key, action) if action else (),
         instance=instance_lookup.facts(caller, home) if home else None,
         delete_at=key.delete_at, service=caller.service, storage=key.storage_mechanism, protection=_protection(key),
-        instance_protection=instance_lookup.protection_of(home) if home else None, own_state=key.own_state_at(caller.at))
+        instance_protection=instance_lookup.protection_of(home) if home else None, own_state=key.own_state_at(caller.at),
+        frozen=_frozen(caller, key) if action in CHANGES else (), legacy_closed=legacy_closed(caller.at))
+
+
+def why_nobody_creates(caller: Caller) -> tuple[Refusal, ...]:
+    """Permission and freeze, which come before all that is asked of a key that there is not yet."""
+    return (*why_not_permitted(caller, "CreateKey"), *freezes.why_frozen(caller.account, caller.at))
+
+
+def legacy_closed(now: datetime) -> bool:
+    """Whether the 1.0 console only lets out what is in it: past the end of service, unless the operator keeps it open."""
+    return now >= settings.KMS_LEGACY_END_OF_SERVICE and settings.KMS_LEGACY_AFTER_END != "open"
+
+
+def know_freeze(caller: Caller, keys: Iterable[Key]) -> None:
+    """Loads whether the accounts of many keys are frozen, in one query; a page calls it before it asks about each."""
+    keys = list(keys)
+    rows = Freeze.objects.filter(account__in={key.account_id for key in keys}, until__gt=caller.at) if keys else ()
+    found = {row.account_id: freezes.refusals(row) for row in rows}
+    for key in keys:
+        key.known_freeze = found.get(key.account_id, ())
+
+
+def _frozen(caller: Caller, key: Key) -> tuple[Refusal, ...]:
+    return freezes.why_frozen(key.account_id, caller.at) if key.known_freeze is None else key.known_freeze
 
 
 def _protection(key: Key) -> Protection | None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, models, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
-from access.models import Account
+from access.models import Account, Freeze
 from base import clock, ids
 from base.refusal import Refusal, Refused
 from instances.models import Instance, WrappingKey
@@ -19,7 +19,7 @@ from keys.list_models import AccountUse, BulkItem, BulkRun, KeyWord
 from keys.states import State
 
 __all__ = ["AccountUse", "Alias", "BulkItem", "BulkRun", "ImportToken", "Key", "KeyMaterial", "KeyQuerySet", "KeyTag", "KeyUse",
-           "KeyVersion", "KeyWord", "UseCursor"]
+           "KeyVersion", "KeyWord", "SpareMaterial", "UseCursor"]
 
 
 # Not a negation: what is null in the join belongs to keys outside instances.
@@ -30,6 +30,11 @@ TAB = ("account", "kind", "edition")
 
 def today() -> date:
     return clock.now().date()
+
+
+def _frozen(now: datetime) -> Exists:
+    """What the clock does to keys waits while their account is frozen."""
+    return Exists(Freeze.objects.filter(account=OuterRef("account"), until__gt=now))
 
 
 class KeyQuerySet(models.QuerySet["Key"]):
@@ -66,7 +71,8 @@ class KeyQuerySet(models.QuerySet["Key"]):
     def due_for_destruction(self, now: datetime) -> KeyQuerySet:
         """Scheduled, the date has come, nothing holds it, and no earlier attempt has put it off."""
         due = Q(state=State.PENDING_DELETION, delete_at__lte=now) & ~self._held(now)
-        return self.filter(due & self._tried(now) & _LIVING_HOME).select_related("instance").order_by("delete_at", "id")
+        rows = self.filter(due & self._tried(now) & _LIVING_HOME).exclude(_frozen(now))
+        return rows.select_related("instance").order_by("delete_at", "id")
 
     @staticmethod
     def _tried(now: datetime) -> Q:
@@ -84,7 +90,8 @@ class KeyQuerySet(models.QuerySet["Key"]):
         """Enabled in an instance that serves, the date has come, and no earlier attempt has put it off."""
         serves = Q(instance=None) | Q(instance__status=Status.CONNECTED, instance__end_at__gt=now, instance__released_at=None)
         due = Q(state=State.ENABLED, automatic_rotation=True, next_rotation_at__lte=now)
-        return self.filter(due & self._tried(now) & serves).select_related("instance").order_by("next_rotation_at", "id")
+        rows = self.filter(due & self._tried(now) & serves).exclude(_frozen(now))
+        return rows.select_related("instance").order_by("next_rotation_at", "id")
 
     def due_for_expiry(self, now: datetime) -> KeyQuerySet:
         """Imported material whose time has come, in whatever state and instance the key is: the owner set the date."""
@@ -119,6 +126,8 @@ class Key(models.Model):
     description = models.TextField(blank=True, max_length=8192)
     creator = models.CharField(max_length=64, help_text="account uid, or the service code of a service key")
     created_at = models.DateTimeField()
+    arrived_at = models.DateTimeField(null=True, blank=True, help_text="when it came into its instance, where that is not "
+                                                                         "when it was made")
     last_rotation_at = models.DateTimeField()
     material_expires_at = models.DateTimeField(null=True, blank=True)
     delete_at = models.DateTimeField(null=True, blank=True)
@@ -144,6 +153,8 @@ class Key(models.Model):
     known_tags: dict[str, str] | None = None
     # What `keys.gate` has found out about this object, for whoever keeps it unchanged through many calls; no column.
     known_reasons: dict[Any, tuple[Refusal, ...]] | None = None
+    # Likewise the reasons of a freeze, as `keys.lookup.know_freeze` found them.
+    known_freeze: tuple[Refusal, ...] | None = None
 
     objects = KeyQuerySet.as_manager()
 
@@ -252,6 +263,14 @@ class KeyVersion(models.Model):
         return self.id
 
 
+def hold(wrapping_key: int, version: str) -> None:
+    """Keeps an instance key until the transaction ends: its rotation may have destroyed it since material of `version` was made
+    under it. Raises Refused."""
+    there = WrappingKey.objects.select_for_update(no_key=True).filter(pk=wrapping_key, destroyed_at=None)
+    if not there.values_list("pk", flat=True).first():
+        raise Refused(Refusal("Rejected.StateModifiedFailed", {"id": version}, reason="changed_meanwhile", who="user"))
+
+
 class KeyMaterial(models.Model):
     """The wrapped material of a version: `stored` is what the provider gave (`crypto.provider.Material`). The row is
     overwritten and removed when the key is destroyed; nothing else holds a copy."""
@@ -264,13 +283,32 @@ class KeyMaterial(models.Model):
         return self.version_id
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Only under an instance key that is there, and stays until the transaction ends: a rotation of the instance key may
-        have destroyed it since the material was made. Raises Refused."""
+        """Only under an instance key that is there, and stays until the transaction ends. Raises Refused."""
         with transaction.atomic():
-            there = WrappingKey.objects.select_for_update(no_key=True).filter(pk=self.wrapping_key_id, destroyed_at=None)
-            if not there.values_list("pk", flat=True).first():
-                raise Refused(Refusal("Rejected.StateModifiedFailed", {"id": self.version_id}, reason="changed_meanwhile",
-                                      who="user"))
+            hold(self.wrapping_key_id, self.version_id)
+            super().save(*args, **kwargs)
+
+
+class SpareMaterial(models.Model):
+    """A second copy of a version's material, in another store than the one in use: made before a key moves there, or kept
+    after it has moved until nobody can want it back. It goes with the material in use (`keys.erasing`), or at `drop_at`;
+    none means that it is held until whoever made it has said when."""
+
+    version = models.ForeignKey(KeyVersion, on_delete=models.PROTECT, related_name="+")
+    wrapping_key = models.ForeignKey(WrappingKey, on_delete=models.PROTECT, related_name="+")
+    stored = models.BinaryField()
+    drop_at = models.DateTimeField(null=True, blank=True, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["version", "wrapping_key"], name="one_spare_in_each_store")]
+
+    def __str__(self) -> str:
+        return self.version_id
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """As material in use. Raises Refused."""
+        with transaction.atomic():
+            hold(self.wrapping_key_id, self.version_id)
             super().save(*args, **kwargs)
 
 

@@ -17,7 +17,7 @@ from base.refusal import Refusal, Refused
 from crypto.specs import SPECS, USAGES
 from instances import lookup as instance_lookup
 from instances.models import Instance
-from keys import aliasing, creation, forms, key_policies, operations, showing
+from keys import aliasing, creation, forms, key_policies, lookup, operations, showing
 from keys.key_pages import key_url
 from keys.models import Alias, Key
 from keys.quota import home_of
@@ -52,7 +52,7 @@ def new(request: HttpRequest) -> HttpResponse:
     choices = [{"instance": home, "facts": (facts := home_of(caller, home)), "left": max(0, facts.quota - facts.used),
                 "reasons": creation.why_not_create(creation.Proposal(), facts)} for home in homes]
     return page(request, "keys/new.html", status=form.status, form=form, choices=choices, shown=shown,
-                chosen=form["instance"].value() or preset, why_not=why_not_permitted(caller, "CreateKey"),
+                chosen=form["instance"].value() or preset, why_not=lookup.why_nobody_creates(caller),
                 kind=form["kind"].value() or ("other" if form["spec"].value() else "encrypt"), kinds=showing.kinds(),
                 specs=SPECS.values(), usages=USAGES, policy_preset=key_policies.default_document(caller.account),
                 hardware=any(home.type == Instance.Type.HARDWARE for home in homes))
@@ -94,5 +94,5 @@ def _shown(caller: Caller, form: forms.CreateKey, homes: list[Instance]) -> Show
     if alias:
         calls.append(("CreateAlias", [("AliasName", alias), ("KeyId", "<KeyId>")]))
     proposal = creation.Proposal(**{**chosen, "tags": tuple(chosen["tags"])})
-    against = creation.why_not_create(proposal, home_of(caller, home), why_not_permitted(caller, "CreateKey")) if home else ()
+    against = creation.why_not_create(proposal, home_of(caller, home), lookup.why_nobody_creates(caller)) if home else ()
     return Shown(calls, (*against, *_why_not_alias(caller, alias)))

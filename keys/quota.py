@@ -6,17 +6,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.db.models import Count, Exists, Max, OuterRef
 
 from base.caller import Caller
-from base.refusal import Refused
+from base.refusal import Refusal, Refused
 from instances import lookup as instance_lookup
 from instances import rules as instance_rules
 from instances.hsm_models import HsmCluster
 from instances.models import Instance
 from instances.rules import Contents
 from keys import creation, key_policies
-from keys.models import Key, KeyVersion
+from keys.models import Alias, Key, KeyVersion
 from keys.states import State
 
 
@@ -63,8 +64,8 @@ def contents(instance: Instance) -> Contents:
     """What would be lost with the instance now."""
     living = Key.objects.left_in(instance)
     newest = KeyVersion.objects.filter(key__instance=instance).aggregate(newest=Max("created_at"))["newest"]
-    made = living.aggregate(keys=Count("pk"), newest=Max("created_at"))
-    return Contents(made["keys"], max((at for at in (newest, made["newest"]) if at), default=None))
+    made = living.aggregate(keys=Count("pk"), newest=Max("created_at"), arrived=Max("arrived_at"))
+    return Contents(made["keys"], max((at for at in (newest, made["newest"], made["arrived"]) if at), default=None))
 
 
 def access_used(instance: Instance) -> int:
@@ -72,3 +73,24 @@ def access_used(instance: Instance) -> int:
     texts = Key.objects.left_in(instance).exclude(policy="").values_list("policy", flat=True)
     accounts = {uid for text in texts for uid in key_policies.accounts_named(text)}
     return len(instance.bound_vpcs) + len(accounts - {instance.account_id})
+
+
+def legacy_home(caller: Caller) -> creation.LegacyHome:
+    """What the account has in the 1.0 edition. Past the end of service it takes no keys, open console or not."""
+    keys = Key.objects.of(caller.account).living(caller.at).filter(edition=Key.Edition.V1, kind=Key.Kind.CUSTOMER)
+    versions = KeyVersion.objects.filter(key__in=keys.order_by().values("pk"))
+    return creation.LegacyHome(keys.count(), versions.count(), caller.at >= settings.KMS_LEGACY_END_OF_SERVICE)
+
+
+def why_no_legacy_alias(key: Key) -> tuple[Refusal, ...]:
+    """The quota of aliases of the 1.0 edition, whichever door asks."""
+    if key.edition != Key.Edition.V1:
+        return ()
+    used = Alias.objects.filter(account=key.account_id, key__edition=Key.Edition.V1).count()
+    return (creation.legacy_full("quota_legacy_aliases", creation.LEGACY_ALIASES),) if used >= creation.LEGACY_ALIASES else ()
+
+
+def why_no_legacy_version(key: Key) -> tuple[Refusal, ...]:
+    used = KeyVersion.objects.filter(key__account=key.account_id, key__edition=Key.Edition.V1).exclude(
+        key__state=State.DESTROYED).count()
+    return (creation.legacy_full("quota_legacy_versions", creation.LEGACY_VERSIONS),) if used >= creation.LEGACY_VERSIONS else ()

@@ -1,7 +1,8 @@
 """Moving material from an instance key to its successor, while it is being used.
 
 A row is opened under the old key, sealed under the new, opened again, and stored by compare-and-set on what was read: whoever
-erased or replaced it meanwhile wins. `KeyMaterial.wrapping_key` says at every moment which key opens it. The old key is
+erased or replaced it meanwhile wins. Its `wrapping_key` says at every moment which key opens it. Spare copies move like material
+in use. The old key is
 destroyed only when nothing is under it any more and everything under its successor has been opened once more.
 """
 
@@ -9,11 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from audit import recording
 from base.caller import Caller
@@ -26,11 +29,12 @@ from crypto.specs import SPECS
 from instances import opening
 from instances.models import WrappingKey
 from keys.erasing import OVERWRITE, forget_old_pages
-from keys.models import KeyMaterial
+from keys.models import KeyMaterial, SpareMaterial
 
 BATCH = 500
 # Whoever picked the old key just before its successor came has stored its material by then; `KeyMaterial.save` refuses the rest.
 REST = timedelta(minutes=1)
+Row = KeyMaterial | SpareMaterial
 log = logging.getLogger(__name__)
 
 
@@ -47,7 +51,7 @@ def progress(account: str, instance: str | None) -> Progress:
     keys = WrappingKey.objects.of(account, instance)
     newest = keys[0]
     older = keys.filter(generation__lt=newest.generation)
-    return Progress(newest.generation, KeyMaterial.objects.filter(wrapping_key__in=older).count(),
+    return Progress(newest.generation, sum(rows.filter(wrapping_key__in=older).count() for rows in _all()),
                     older.exclude(destroyed_at=None).count())
 
 
@@ -60,20 +64,30 @@ def rewrap_superseded(now: datetime, tell: Callable[[WrappingKey, int], None] = 
             done = sum(_move(row, old, new) for row in batch)
             moved += done
             tell(old, done)
-        if new.created_at + REST <= now and not KeyMaterial.objects.filter(wrapping_key=old).exists():
+        if new.created_at + REST <= now and not _wraps(old):
             _retire(now, old, new)
     return moved
 
 
-def _batches(key: WrappingKey) -> Iterator[list[KeyMaterial]]:
+def _all() -> tuple[QuerySet[Any], ...]:
+    return KeyMaterial.objects.all(), SpareMaterial.objects.all()
+
+
+def _wraps(key: WrappingKey) -> bool:
+    return any(rows.filter(wrapping_key=key).exists() for rows in _all())
+
+
+def _batches(key: WrappingKey) -> Iterator[Sequence[Row]]:
     """Every row under `key` once, also those that stay there because they do not open."""
-    rows, last = KeyMaterial.objects.filter(wrapping_key=key).select_related("version__key").order_by("pk"), ""
-    while batch := list(rows.filter(pk__gt=last)[:BATCH]):
-        yield batch
-        last = batch[-1].pk
+    for every in _all():
+        rows = every.filter(wrapping_key=key).select_related("version__key").order_by("pk")
+        batch: Sequence[Row] = list(rows[:BATCH])
+        while batch:
+            yield batch
+            batch = list(rows.filter(pk__gt=batch[-1].pk)[:BATCH])
 
 
-def _of(row: KeyMaterial) -> Material:
+def _of(row: Row) -> Material:
     key = row.version.key
     return Material(SPECS[key.spec], material_identity(key.account_id, key.pk, row.version_id), bytes(row.stored))
 
@@ -85,13 +99,14 @@ def _software(key: WrappingKey) -> SoftwareProvider:
     return provider
 
 
-def _move(row: KeyMaterial, old: WrappingKey, new: WrappingKey) -> int:
+def _move(row: Row, old: WrappingKey, new: WrappingKey) -> int:
     try:
         stored = _software(old).moved_to(_software(new), _of(row))
     except MaterialGone:
         log.error("the material of version %s does not open; its instance key stays", row.version_id)
         return 0
-    same = KeyMaterial.objects.filter(pk=row.pk, wrapping_key=old, stored=bytes(row.stored))
+    every: QuerySet[Any] = type(row).objects.all()
+    same = every.filter(pk=row.pk, wrapping_key=old, stored=bytes(row.stored))
     return same.update(stored=stored, wrapping_key=new)
 
 
@@ -113,7 +128,7 @@ def destroy_instance_key(caller: Caller, key: WrappingKey) -> None:
     """Overwrites an instance key that wraps nothing any more; its row stays. Raises Refused where it wraps something again."""
     with transaction.atomic():
         held = WrappingKey.objects.select_for_update().get(pk=key.pk)
-        if held.destroyed_at is None and not KeyMaterial.objects.filter(wrapping_key=held).exists():
+        if held.destroyed_at is None and not _wraps(held):
             WrappingKey.objects.filter(pk=held.pk).update(sealed=OVERWRITE, destroyed_at=caller.at)
             recording.record(caller, "DestroyInstanceKey", held, instance=key.instance_id or "", generation=key.generation)
             return

@@ -16,11 +16,14 @@ from instances import rules as instance_rules
 from instances.rules import Protection
 from keys import fitting
 from keys.states import (
+    CHANGES,
     CRYPTOGRAPHY,
     DRAINED,
     GATE,
     HSM_INTERNAL,
     IMPORT,
+    LEGACY_WAYS_OUT,
+    LEGACY_WINDOW_DAYS,
     MACS,
     POLICY,
     PUBLIC_KEY_ENCRYPTION,
@@ -32,6 +35,7 @@ from keys.states import (
     State,
 )
 
+LEGACY_DOOR = "console-1.0"
 _STATE_LIFTED_BY = {
     State.DISABLED: ("administrator", "EnableKey"),
     State.PENDING_DELETION: ("administrator", "CancelKeyDeletion"),
@@ -43,7 +47,8 @@ _STATE_LIFTED_BY = {
 class Facts:
     """What the rules look at, loaded once per key. kind: customer, default or service; edition: 1.0 or 3.0; denied: the
     permission system's refusals; service: the product that calls, empty for people; instance: facts of the instance, None for
-    a key in no instance; storage: mechanism of a key in hardware; own_state: what the key would be if its instance served."""
+    a key in no instance; storage: mechanism of a key in hardware; own_state: what the key would be if its instance served;
+    frozen: refusals of a freeze; legacy_closed: the 1.0 console is past its end of service, and closed."""
 
     id: str
     state: State
@@ -62,6 +67,8 @@ class Facts:
     protection: Protection | None = None
     instance_protection: Protection | None = None
     own_state: State | None = None
+    frozen: tuple[Refusal, ...] = ()
+    legacy_closed: bool = False
 
     def named(self, **more: Any) -> dict[str, Any]:
         return {"key": self.id, **more}
@@ -72,19 +79,21 @@ def why_not(action: str, facts: Facts, *, window_days: int | None = None, algori
     `algorithm` that of the calls that name one."""
     if any(refusal.code == "Forbidden.KeyNotFound" for refusal in facts.denied):
         # To other accounts it does not exist; so it has no kind and no state to tell them either.
-        return (*_parameters(action, window_days, algorithm), *facts.denied)
+        return (*_parameters(action, facts, window_days, algorithm), *facts.denied)
     kind, state = [*_kind(action, facts, algorithm)], [*_state(action, facts)]
     if action in ROTATION and facts.state is State.PENDING_IMPORT:
         # Only imported keys wait for material, and none of them rotates; yet the vendor's table names the state (3.3).
         kind, state = state, kind
-    return (*_parameters(action, window_days, algorithm), *facts.denied, *kind, *state, *_protection(action, facts))
+    last = (*_protection(action, facts), *(facts.frozen if action in CHANGES else ()))
+    return (*_parameters(action, facts, window_days, algorithm), *facts.denied, *kind, *state, *last)
 
 
-def _parameters(action: str, window_days: int | None, algorithm: str | None) -> Iterator[Refusal]:
+def _parameters(action: str, facts: Facts, window_days: int | None, algorithm: str | None) -> Iterator[Refusal]:
     if algorithm is not None:
         yield from fitting.unknown(action, algorithm)
-    if window_days is not None and window_days not in WINDOW_DAYS:
-        yield Refusal("InvalidParameter", {"name": "PendingWindowInDays", "low": WINDOW_DAYS[0], "high": WINDOW_DAYS[-1]},
+    days = LEGACY_WINDOW_DAYS if facts.door == LEGACY_DOOR else WINDOW_DAYS
+    if window_days is not None and window_days not in days:
+        yield Refusal("InvalidParameter", {"name": "PendingWindowInDays", "low": days[0], "high": days[-1]},
                       reason="window_out_of_range", who="user")
 
 
@@ -103,6 +112,13 @@ def _kind(action: str, facts: Facts, algorithm: str | None) -> Iterator[Refusal]
     if facts.edition == "1.0" and facts.door == "console" and action not in READS:
         yield Refusal("UnsupportedOperation", facts.named(), reason="legacy_read_only", who="administrator",
                       lifted_by="page:legacy")
+    if facts.door == LEGACY_DOOR and action not in READS:
+        if facts.edition != "1.0":
+            yield Refusal("UnsupportedOperation", facts.named(), reason="not_a_legacy_key", who="administrator",
+                          lifted_by="page:key")
+        elif facts.legacy_closed and action not in LEGACY_WAYS_OUT:
+            yield Refusal("UnsupportedOperation", facts.named(), reason="legacy_ended", who="administrator",
+                          lifted_by="page:migration")
     misfits = [*_fit(action, facts)]
     yield from misfits
     if algorithm is not None and not misfits:

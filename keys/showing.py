@@ -65,6 +65,8 @@ def name_of(key: Key, aliases: Iterable[str]) -> str:
 def blocked(caller: Caller, key: Key, actions: Iterable[str]) -> dict[str, tuple[Refusal, ...]]:
     if key.known_tags is None:
         lookup.know_tags(caller, [key])
+    if key.known_freeze is None:
+        lookup.know_freeze(caller, [key])
     return {action: reasons for action in actions if (reasons := gate.reasons(action, caller, key))}
 
 
@@ -79,6 +81,7 @@ def names(key_ids: Iterable[str]) -> dict[str, str]:
 def rows(caller: Caller, keys: list[Key]) -> list[Row]:
     """One query for the aliases of all lines, and one for the tags where permissions depend on them."""
     lookup.know_tags(caller, keys)
+    lookup.know_freeze(caller, keys)
     names: dict[str, list[str]] = {}
     for key_id, name in Alias.objects.filter(key__in=keys).values_list("key_id", "name"):
         names.setdefault(key_id, []).append(name)

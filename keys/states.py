@@ -96,6 +96,11 @@ ROTATION = frozenset({"CreateKeyVersion", "UpdateRotationPolicy"})
 POLICY = frozenset({"GetKeyPolicy", "SetKeyPolicy", "ListKeyPolicies"})
 READS = frozenset({"ListKeys", "DescribeKey", "ListAliases", "ListAliasesByKeyId", "ListResourceTags", "ListTagResources",
                    "DescribeKeyVersion", "ListKeyVersions", "GetPublicKey", "GetKeyPolicy", "ListKeyPolicies"})
+CHANGES = frozenset(GATE) - READS - CRYPTOGRAPHY
+# The 1.0 console (reference `migration.md` 1.2, C6): its waiting times, and what it still does after the end of service
+# where that closed it. Whoever wants a 1.0 key gone must be able to, and first to see who still needs it.
+LEGACY_WINDOW_DAYS = range(7, 31)
+LEGACY_WAYS_OUT = frozenset({"EnableKey", "DisableKey", "ScheduleKeyDeletion", "CancelKeyDeletion", "SetDeletionProtection"})
 
 
 def destroyed_from(delete_at: datetime, lapsed_at: datetime | None, resumed_at: datetime | None) -> datetime:

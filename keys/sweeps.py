@@ -7,17 +7,18 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
 from base.caller import Caller
 from base.refusal import Refused
+from crypto.errors import ProviderError
 from instances import hsm_objects
 from instances.models import Instance
 from instances.states import ONE_DAY
 from instances.sweeps import clock_of
-from keys import operations
+from keys import erasing, operations
 from keys.erasing import forget_old_pages
-from keys.models import ImportToken, Key, KeyQuerySet
+from keys.models import ImportToken, Key, KeyQuerySet, SpareMaterial
 from keys.operations.releasing import why_release_waits
 
 CHUNK = 500
@@ -90,6 +91,26 @@ def expire_material(now: datetime) -> int:
 def rotate_due(now: datetime) -> int:
     """Rotates every key whose NextRotationDate has come; returns how many got a new version."""
     return _each(now, Key.objects.due_for_rotation(now), operations.rotate_key)
+
+
+def drop_spares(now: datetime) -> int:
+    """Overwrites and removes spare copies of material whose time is over; returns how many. What is in tokens
+    is doomed with the row."""
+    due = SpareMaterial.objects.filter(drop_at__lte=now).select_related("version__key", "wrapping_key").order_by("pk")
+    dropped = sum(_drop(spare) for spare in due[:CHUNK])
+    if dropped:
+        forget_old_pages()
+    return dropped
+
+
+def _drop(spare: SpareMaterial) -> bool:
+    with transaction.atomic():
+        held = erasing.erase_spare(spare)
+    try:
+        erasing.release(held)
+    except ProviderError as error:
+        log.error("the store of version %s may still hold its spare copy: %s", spare.version_id, type(error).__name__)
+    return bool(held)
 
 
 def forget_import_tokens(now: datetime) -> int:

@@ -37,6 +37,11 @@ def forget_import_tokens() -> None:
 
 
 @shared_task
+def drop_spare_material() -> None:
+    sweeps.drop_spares(clock.now())
+
+
+@shared_task
 def gather_uses() -> None:
     usage_sweep.gather_uses(clock.now())
 

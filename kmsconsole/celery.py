@@ -16,7 +16,7 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("kmsconsole")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["access", "instances", "keys", "backups", "kmsconsole"])
+app.autodiscover_tasks(["access", "instances", "keys", "migration", "backups", "kmsconsole"])
 
 
 @app.on_after_finalize.connect

@@ -11,10 +11,11 @@ from django.utils.formats import number_format
 from django.utils.translation import get_language, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from access import lists
+from access import freezes, lists
 from access.models import Role
 from base import clock
 from instances.models import Instance
+from keys.listing import GROUPS
 from keys.models import Key
 
 # HTML wants the script subtag; without it Han characters get another language's shapes.
@@ -55,6 +56,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             "key_count": _about(lists.count(Key.objects.of(caller.account).living(caller.at))),
             "instance_count": Instance.objects.of(caller.account).filter(released_at=None).count(),
             "role": ROLES.get(request.user.role, ""),  # type: ignore[union-attr]
+            "legacy_count": _about(lists.count(Key.objects.of(caller.account).living(caller.at).filter(GROUPS["old"]))),
+            "freeze": freezes.freeze_of(caller.account, caller.at),
             "demo": account is not None and account.demo_at is not None,
             "region": settings.KMS_REGION,
         }

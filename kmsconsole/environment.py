@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,18 @@ def number(name: str, default: int, *, lowest: int = 1, highest: int = 65535) ->
     if not value.isdecimal() or not lowest <= int(value) <= highest:
         raise ImproperlyConfigured(f"{name} must be a whole number from {lowest} to {highest}, not {value!r}")
     return int(value)
+
+
+def moment(name: str, default: str) -> datetime:
+    """ISO 8601 with a zone: ``2025-09-30T00:00+08:00``. Raises ValueError, which stops the start."""
+    value = text(name, default)
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        found = datetime.min  # noqa: DTZ901 - refused in the next line, like every time without a zone
+    if found.tzinfo is None:
+        raise ValueError(f"{name} must look like {default}, with its time zone, not {value!r}")
+    return found.astimezone(UTC)
 
 
 def flag(name: str, *, default: bool = False) -> bool:

@@ -13,11 +13,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from access import trail
-from access.rules import why_not_permitted
 from base import ids
 from base.caller import Caller
 from base.refusal import Refusal
 from instances.models import Instance
+from keys import lookup as key_lookup
 from keys.aliasing import PREFIX
 from keys.models import Alias, Key
 
@@ -59,13 +59,15 @@ PAGES = (
     Place(gettext_lazy("Keys pending deletion"), "keys:list", "clock", "?state=PendingDeletion"),
     Place(gettext_lazy("Aliases"), "aliases:list", "tag"),
     Place(gettext_lazy("Instances"), "instances:list", "server"),
+    Place(gettext_lazy("Migrate from 1.0"), "migration:overview", "move-right"),
+    Place(gettext_lazy("1.0 console"), "v1:list", "eye"),
     Place(gettext_lazy("Timeline"), "timeline", "calendar-clock"),
     Place(gettext_lazy("Audit log"), "audit", "scroll-text", asks=trail.why_not_look),
     Place(gettext_lazy("Why can't I?"), "why", "circle-question-mark"),
     Place(gettext_lazy("Change password"), "account_change_password", "key-square"),
 )
 ACTIONS = (
-    Place(gettext_lazy("Create key"), "keys:new", "plus", asks=lambda caller: why_not_permitted(caller, "CreateKey")),
+    Place(gettext_lazy("Create key"), "keys:new", "plus", asks=key_lookup.why_nobody_creates),
 )
 
 

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from access import dates
 from base.refusal import Refusal
 from crypto.hsm.troubles import Trouble
-from kmsconsole import hsm_words
+from kmsconsole import backup_texts, hsm_words, migration_texts
 
 Words = str | Promise
 
@@ -32,6 +32,8 @@ class Told:
     way: str = ""
     url: str = ""
     command: str = ""
+    also: str = ""
+    also_url: str = ""
 
     @property
     def full(self) -> str:
@@ -99,6 +101,14 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     "default_key_serves_services_only": (_("The default key serves cloud services only"),
                                          _("For data of your own, create a key in an instance.")),
     "one_default_key": (_("There is a default key already"), _("An account has one default key outside its instances.")),
+    "not_a_legacy_key": (_("It is not a 1.0 key"), _("The 1.0 console manages keys from 1.0 only.")),
+    "legacy_ended": (_("The 1.0 console is closed"), _("Its end of service has passed. Keys can still be deleted there, or moved "
+                                                       "to an instance.")),
+    "legacy_takes_no_keys": (_("1.0 takes no new keys"), _("Its end of service has passed. Create the key in an instance.")),
+    "quota_legacy_keys": (_("1.0 is full"), _("An account may have %(limit)s keys there.")),
+    "quota_legacy_aliases": (_("1.0 is full"), _("An account may have %(limit)s aliases there.")),
+    "quota_legacy_versions": (_("1.0 is full"), _("An account may have %(limit)s key versions there.")),
+    "legacy_id_taken": (_("The ID is taken"), _("Another key or version has the ID of %(key)s or of one of its versions.")),
     # state of the key
     "Rejected.Disabled": (_("The key is disabled"), _("Enable it first.")),
     "Rejected.PendingDeletion": (_("The key is scheduled for deletion"),
@@ -222,6 +232,7 @@ TEXTS: dict[str, tuple[Words, Words]] = {
     "deletion_protection_key": (_("Deletion protection is on"), _("It is set on this key.")),
     "deletion_protection_instance": (_("Deletion protection is on"),
                                      _("It is set on the instance %(name)s.")),
+    **migration_texts.TEXTS,
     # parameters
     "window_out_of_range": (_("The waiting time is out of range"), _("Choose %(low)s to %(high)s days.")),
     "alias_syntax": (_("The alias has characters that are not allowed"),
@@ -267,47 +278,7 @@ TEXTS: dict[str, tuple[Words, Words]] = {
                                 _("It must be an RSA key of 2,048 bits, as Base64 of DER (SubjectPublicKeyInfo).")),
     "data_key_too_long_to_export": (_("The data key is too long for the public key"), _("At most %(limit)s bytes go under it.")),
     "provider_cannot": (_("The key store cannot do this"), _("The back end of %(key)s never does this.")),
-    # backups
-    "Forbidden.BackupNotFound": (_("There is no such backup"), _("No backup of your account is called %(backup)s.")),
-    "Forbidden.RestoreNotFound": (_("There is no such restore"), _("No restore of your account is called %(restore)s.")),
-    "backup_under_way": (_("A backup is under way"), _("%(name)s is being backed up right now.")),
-    "backup_destroyed": (_("The backup is destroyed"),
-                         _("Its file was destroyed on %(destroyed_at)s. Nobody can bring it back.")),
-    "backup_failed": (_("The backup failed"), _("It holds nothing. Make another one.")),
-    "backup_not_ready": (_("The backup is not ready"), _("It is still being made.")),
-    "backup_of_living_instance": (_("The instance still lives"),
-                                  _("Backups of %(name)s can be deleted once the instance is released.")),
-    "backup_is_none": (_("This is not a backup"), _("The file was not made by this product.")),
-    "backup_newer_format": (_("The backup was made by a newer version"), _("Update this installation, then try again.")),
-    "backup_wrong_key": (_("The key does not open this backup"), _("Each download has a decryption key of its own.")),
-    "backup_damaged": (_("The backup is damaged"), _("It was changed or cut off. Nothing was restored from it.")),
-    "backup_file_gone": (_("The file of the backup is missing"), _("It is not in the directory of backups any more.")),
-    "backup_key_syntax": (_("This is not a decryption key"),
-                          _("It begins with KMSB and has 14 groups. Check it for a slip of the pen.")),
-    "backup_too_large": (_("The file is too large"), _("At most %(limit)s MB can be uploaded.")),
-    "restore_into_hardware": (_("The instance keeps its keys in an HSM"), _("This backup needs a software instance.")),
-    "restore_into_software": (_("The backup is of a hardware instance"),
-                              _("It holds no material. Restore it into a new hardware instance.")),
-    "restore_needs_new_hardware": (_("It needs a new hardware instance"),
-                                   _("Create an instance on a cluster that holds the keys of %(source)s.")),
-    "restore_unknown_kind": (_("The key is of an unknown kind"), _("This installation has no keys like %(key)s.")),
-    "restore_id_taken": (_("The ID is taken"), _("A key of another account has it, or had it.")),
-    "restore_key_lives": (_("The key exists"), _("It is left as it is.")),
-    "restore_not_swept": (_("The key is just being destroyed"), _("Try again in a minute.")),
-    "restore_destroyed_on_purpose": (_("The key was destroyed on purpose"),
-                                     _("Its deletion came due on %(destroyed_at)s (%(scheduled_by)s). Tick “Also keys that were "
-                                       "destroyed on purpose” to restore it.")),
-    "restore_no_room": (_("The instance has no room for it"),
-                        _("%(name)s has room for %(free)s key versions, and %(needed)s are needed.")),
-    "restore_canary_dead": (_("The material does not prove itself"), _("Its canary does not open.")),
-    "restore_not_held": (_("The HSM does not hold this key"),
-                         _("Every member of the cluster must. Restore the tokens from the HSM's own backup.")),
-    "restore_object_goes": (_("The HSM is still to destroy this object"),
-                            _("It waits until every member of the cluster answers.")),
-    "restore_object_taken": (_("Another key rests on this object of the HSM"), _("It stays with that key.")),
-    "drill_needs_hsm": (_("The instance is released"), _("What is in an HSM is proved while the instance lives.")),
-    "restore_nothing_chosen": (_("No key is chosen"), _("Tick at least one.")),
-    "restore_not_in_backup": (_("The key is not in this backup"), _("Choose another backup.")),
+    **backup_texts.TEXTS,
     # what is not offered, or not yet
     "spec_needs_hardware": (_("This key spec needs a hardware instance"),
                             _("A software instance does not make keys of the spec %(spec)s.")),
@@ -323,8 +294,8 @@ WHO: dict[str, Words] = {
     "time": _("It passes by itself."),
 }
 
-# Where nothing in this version lifts it, for anybody.
-NOT_YET: dict[str, Words] = {"legacy_read_only": _("Moving it to 3.0 comes with a later version.")}
+# A second way out, where there are two.
+ALSO = {"legacy_read_only": "page:migration"}
 # Who switched a protection on, and why; rows of earlier versions do not know.
 SWITCHED_ON = _("%(by)s switched it on, %(at)s.")
 GROUND = _("Reason: “%(description)s”.")
@@ -359,6 +330,10 @@ WAYS: dict[str, tuple[Words, Callable[[Mapping[str, Any]], str]]] = {
     "GetParametersForImport": (_("Import material"), _of_key("keys:material")),
     "ImportKeyMaterial": (_("Import material"), _of_key("keys:material")),
     "UpdateRotationPolicy": (_("Set up rotation"), _of_key("keys:rotation")),
+    "page:key": (_("Show the key"), _of_key("keys:detail")),
+    "page:legacy": (_("Open in the 1.0 console"), _of_key("v1:detail")),
+    "page:migration": (_("Go to the migration"), lambda facts: reverse("migration:overview")),
+    "page:migration-run": (_("Show the migration"), lambda facts: reverse("migration:run", args=[facts["run"]])),
     "SetDeletionProtection": (_("Go to the switch"), _switch),
     "CreateKey": (_("Create key"), lambda facts: reverse("keys:new")),
     "page:people": (_("Go to the people"), lambda facts: reverse("people:list")),
@@ -377,14 +352,14 @@ def told(refusal: Refusal) -> Told:
     shown = defaultdict(str, {name: _shown(value) for name, value in refusal.facts.items()})
     way, url = WAYS.get(refusal.lifted_by, ("", None))
     address = _address(url, refusal.facts) if url else ""
+    also, also_url = WAYS.get(ALSO.get(refusal.slug, ""), ("", None))
     command = COMMANDS.get(refusal.lifted_by, "")
     said = [str(sentence) % shown]
     if refusal.slug.startswith("deletion_protection_"):
         shown["description"] = shown["description"].rstrip(" .。")  # our sentence has its own full stop
         said += [str(text) % shown for text, name in ((SWITCHED_ON, "at"), (GROUND, "description")) if shown[name]]
-    lifts = str(NOT_YET.get(refusal.slug) or WHO.get(refusal.who, ""))
-    return Told(str(title), _joined(said), lifts, str(way) if address else "", address,
-                command.format(**refusal.facts) if command else "")
+    return Told(str(title), _joined(said), str(WHO.get(refusal.who, "")), str(way) if address else "", address,
+                command.format(**refusal.facts) if command else "", str(also), also_url(refusal.facts) if also_url else "")
 
 
 def _joined(sentences: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ from instances import sweeps as instance_sweeps
 from keys import rewrapping, usage_sweep
 from keys import sweeps as key_sweeps
 from kmsconsole import notices
+from migration import sweeps as migration_sweeps
 
 CLOCK = "clock"
 _DROP = {"expires": 60}
@@ -28,6 +29,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "rotate-due-keys": {"task": "keys.tasks.rotate_due_keys", "schedule": 30.0, "options": _DROP},
     # A token says itself that it is over; its wrapping key need not lie around longer than that.
     "forget-import-tokens": {"task": "keys.tasks.forget_import_tokens", "schedule": 60.0, "options": _DROP},
+    # A second copy of material is there for a roll-back only, and goes when its time is over.
+    "drop-spare-material": {"task": "keys.tasks.drop_spare_material", "schedule": 10.0, "options": _DROP},
+    # Goes on with migrations whose worker died, and proves what it had no time to prove.
+    "advance-migrations": {"task": "migration.tasks.advance_migrations", "schedule": 10.0, "options": _DROP},
     # Adds the uses of keys up; readers add what is younger themselves, so this only bounds how much that is.
     "gather-uses": {"task": "keys.tasks.gather_uses", "schedule": 30.0, "options": _DROP},
     # Goes on with the rotation of an instance key, and destroys the old one when nothing is under it any more.
@@ -69,6 +74,8 @@ SWEEPS: dict[str, Callable[[datetime], int]] = {
     "expire-key-material": key_sweeps.expire_material,
     "rotate-due-keys": key_sweeps.rotate_due,
     "forget-import-tokens": key_sweeps.forget_import_tokens,
+    "drop-spare-material": key_sweeps.drop_spares,
+    "advance-migrations": migration_sweeps.advance,
     "gather-uses": usage_sweep.gather_uses,
     "rewrap-material": rewrapping.rewrap_superseded,
     "send-notices": notices.send,

@@ -28,6 +28,7 @@ KMS_TEST_MODE = clock.test_mode()
 try:
     KMS_CLOCK_OFFSET = clock.offset()
     KMS_BILLING_ZONE = ZoneInfo(environment.text("KMS_BILLING_ZONE", "Asia/Shanghai"))
+    KMS_LEGACY_END_OF_SERVICE = environment.moment("KMS_LEGACY_END_OF_SERVICE", "2025-09-30T00:00+08:00")
     KMS_RATE_LIMITS = rates.parse(environment.text("KMS_RATE_LIMITS"))
 except (clock.ClockOffsetError, ZoneInfoNotFoundError, ValueError) as error:
     raise ImproperlyConfigured(str(error)) from None
@@ -39,6 +40,11 @@ KMS_OIDC = sign_in.oidc(issuer=environment.text("KMS_OIDC_ISSUER"), client_id=en
                         client_secret=environment.secret("KMS_OIDC_CLIENT_SECRET"),
                         name=environment.text("KMS_OIDC_NAME", "OpenID Connect"),
                         role=environment.text("KMS_OIDC_SIGNUP_ROLE"), account=environment.text("KMS_OIDC_ACCOUNT"))
+# KMS 1.0 and the way out of it.
+KMS_LEGACY_AFTER_END = environment.choice("KMS_LEGACY_AFTER_END", "closed", ("closed", "open"))
+KMS_MIGRATION_KEEP_DAYS = environment.number("KMS_MIGRATION_KEEP_DAYS", 7, lowest=0, highest=365)
+KMS_MIGRATION_FREEZE_MINUTES = environment.number("KMS_MIGRATION_FREEZE_MINUTES", 60, highest=1440)
+KMS_MIGRATION_VENDOR_RULES = environment.flag("KMS_MIGRATION_VENDOR_RULES")
 # The root key: from the environment or a file in production, else a 0600 file that the first start makes.
 KMS_ROOT_KEY = environment.secret("KMS_ROOT_KEY")
 KMS_ROOT_KEY_PATH = DATA_DIR / "root.key"
@@ -75,6 +81,7 @@ INSTALLED_APPS = [
     "access",
     "instances",
     "keys",
+    "migration",
     "backups",
     "django.contrib.admin",
     "django.contrib.auth",

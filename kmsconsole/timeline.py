@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, Max, OuterRef
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -26,6 +26,8 @@ from instances.models import Instance
 from keys import showing
 from keys.models import Alias, Key
 from keys.states import State
+from migration.models import Item
+from migration.states import ItemState
 
 MOST = 100
 AHEAD = timedelta(days=400)
@@ -94,6 +96,13 @@ def _keys(caller: Caller, kind: str, column: str, **among: object) -> Iterator[E
         yield Entry(at, kind, showing.name_of(key, names.get(key.pk, ())), reverse("keys:detail", args=[key.pk]))
 
 
+def _ways_back(caller: Caller) -> Iterator[Entry]:
+    """Of each migration, when the last old copy goes that a roll-back could take."""
+    kept = Item.objects.filter(run__account_id=caller.account, state=ItemState.SWITCHED, keep_until__gt=caller.at)
+    for run, until in kept.order_by().values_list("run").annotate(until=Max("keep_until")).order_by("until", "run")[:MOST]:
+        yield Entry(until, "way-back", run, reverse("migration:run", args=[run]))
+
+
 SOURCES: dict[str, Source] = {
     "deletion": Source(_("Key is destroyed"), "trash-2", "pend",
                        lambda caller: _keys(caller, "deletion", "delete_at", state=State.PENDING_DELETION), ("Key.delete_at",)),
@@ -105,6 +114,7 @@ SOURCES: dict[str, Source] = {
     "rotation": Source(_("Key rotates"), "refresh-cw", "info",
                        lambda caller: _keys(caller, "rotation", "next_rotation_at", automatic_rotation=True,
                                             state=State.ENABLED), ("Key.next_rotation_at",)),
+    "way-back": Source(_("Last day to roll back a migration"), "undo-2", "info", _ways_back, ("Item.keep_until",)),
 }
 
 

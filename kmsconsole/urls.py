@@ -59,6 +59,8 @@ urlpatterns = [
     path("instances/", include(instance_urls)),
     path("hsm/", include(hsm_urls)),
     path("keys/", include("keys.urls")),
+    path("v1/", include("keys.legacy_urls")),
+    path("migration/", include("migration.urls")),
     path("aliases/", include("keys.alias_urls")),
     path("backups/", include("backups.urls")),
     path("access/roles/", roles.roles, name="roles"),

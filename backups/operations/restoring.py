@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
+from access import freezes
 from access.rules import why_not_permitted
 from audit import recording
 from backups import content, files, lookup, restoring, rules
@@ -27,7 +28,12 @@ MOST_NAMED = 10_000
 
 
 def why_not_restore(caller: Caller, backup: Backup, target: Instance) -> tuple[Refusal, ...]:
-    """Permission for both sides, the backup, the instance."""
+    """Permission for both sides, the backup, the instance, and a freeze of its account."""
+    return (*_why_not_at_all(caller, backup, target), *freezes.why_frozen(target.account_id, caller.at))
+
+
+def _why_not_at_all(caller: Caller, backup: Backup, target: Instance) -> tuple[Refusal, ...]:
+    """Without the freeze, which a restore that was asked for waits out."""
     reasons = (*rules.why_not_use(lookup.facts(caller, backup, "RestoreBackup")),
                *why_not_permitted(caller, "RestoreBackup", arn_of(target)),
                *rules.why_not_into(lookup.place_of(caller, backup, target)))
@@ -100,7 +106,7 @@ def _run(caller: Caller, restore: Restore) -> Restore:
         raise Refused(Refusal("Rejected.StateModifiedFailed", {"restore": restore.pk}, reason="changed_meanwhile"))
     restore.move(state=State.RUNNING)
     try:
-        if reasons := why_not_restore(caller, restore.backup, restore.target):
+        if reasons := _why_not_at_all(caller, restore.backup, restore.target):
             raise Refused(*reasons)
         _restore_each(caller, restore)
     except Refused as refused:

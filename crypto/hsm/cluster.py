@@ -240,13 +240,9 @@ class Cluster:
 
 
 def _passing_key(here: Any, spec: Spec, raw: bytes | None) -> tuple[Any, bytes]:
-    """(a key that lives as long as the session and may be wrapped, its public half): fresh, or the caller's own, which enters the
-    token under a key that was made there for this. Call it `alone`."""
-    if raw is None:
-        return objects.generate(here, spec)
-    public, private = objects.transport_pair(here)
-    with objects.passing(public, private):
-        return objects.unwrap(private, objects.wrap_raw(public, raw), spec, travels=True, transport=True), b""
+    """(a key that lives as long as the session and may be wrapped, the public half of a fresh one): fresh, or the caller's own,
+    which enters the token under a key that was made there for this. Call it `alone`."""
+    return objects.generate(here, spec) if raw is None else (objects.brought_in(here, spec, raw), b"")
 
 
 def _remove(here: Any, name: bytes) -> None:

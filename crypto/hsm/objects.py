@@ -7,11 +7,13 @@ to stay is sensitive and not extractable.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
 from pkcs11 import MGF, Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, PKCS11Error
 from pkcs11.constants import DEFAULT
 from pkcs11.util.ec import encode_named_curve_parameters
@@ -115,6 +117,20 @@ def transport_pair(session: Any) -> tuple[Any, Any]:
     pair: tuple[Any, Any] = session.generate_keypair(KeyType.RSA, 2048, capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP,
                                                      private_template={Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False})
     return pair
+
+
+def brought_in(session: Any, spec: Spec, raw: bytes) -> Any:
+    """`raw` as a key that lives as long as the session and may be wrapped. A private key is too long for the transport pair: it
+    comes under an AES key that came under that."""
+    public, private = transport_pair(session)
+    with passing(public, private):
+        if spec.symmetric:
+            return unwrap(private, wrap_raw(public, raw), spec, travels=True, transport=True)
+        passage = os.urandom(32)
+        wrapping = private.unwrap_key(SECRET, KeyType.AES, wrap_raw(public, passage), **_TRANSPORT, store=False,
+                                      capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP, template=_STAYS)
+        with passing(wrapping):
+            return unwrap(wrapping, aes_key_wrap_with_padding(passage, raw), spec, travels=True)
 
 
 def wrap_raw(public: Any, raw: bytes) -> bytes:

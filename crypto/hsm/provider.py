@@ -61,14 +61,15 @@ class HsmProvider:
 
     def make(self, name: str, spec: Spec, identity: Identity, raw: bytes | None = None) -> Material:
         """Inside the tokens, as the object `name`, with the key's id as its label."""
-        raw = self._taken(spec, raw)
+        raw, known = self._taken(spec, raw)
         public = self._cluster.make(name.encode(), identity.owner, spec, raw)
-        return Material(spec, identity, self._wrapping.seal(_INSIDE + name.encode(), identity), public, name)
+        return Material(spec, identity, self._wrapping.seal(_INSIDE + name.encode(), identity), public or known, name)
 
     def make_wrapped(self, spec: Spec, identity: Identity, raw: bytes | None = None) -> Material:
         """Made in a token, to live in the database."""
-        wrapped, public = self._cluster.make_wrapped(self._storage, spec, self._taken(spec, raw))
-        return Material(spec, identity, self._wrapping.seal(_DATABASE + wrapped, identity), public)
+        raw, known = self._taken(spec, raw)
+        wrapped, public = self._cluster.make_wrapped(self._storage, spec, raw)
+        return Material(spec, identity, self._wrapping.seal(_DATABASE + wrapped, identity), public or known)
 
     def pointer(self, material: Material) -> bytes:
         """As it is stored, but not sealed; and the name of the storage key, without which a wrapped key is of no use."""
@@ -87,11 +88,11 @@ class HsmProvider:
             return Material(spec, identity, self._wrapping.seal(_DATABASE + wrapped, identity), public)
         raise BadCiphertext
 
-    def _taken(self, spec: Spec, raw: bytes | None) -> bytes | None:
-        """Raises Unsupported for what no token is asked for."""
-        if not spec.hardware or raw is not None and not spec.symmetric:
+    def _taken(self, spec: Spec, raw: bytes | None) -> tuple[bytes | None, bytes]:
+        """(material to bring in, its public half). Raises Unsupported for what no token is asked for."""
+        if not spec.hardware:
             raise Unsupported(spec.name)
-        return None if raw is None else checked(spec, raw)[0]
+        return (None, b"") if raw is None else checked(spec, raw)
 
     # --- using ---------------------------------------------------------------------------------------------------------
     def encrypt(self, material: Material, plaintext: bytes, aad: bytes) -> bytes:

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.db import transaction
 
 from access.models import Account
-from access.rules import why_not_permitted
 from audit import recording
 from base import ids
 from base.caller import Caller
@@ -31,7 +30,7 @@ def order_instance(caller: Caller, account: Account | None = None, *, name: str,
     the billing zone; pay-as-you-go has none. account: the caller's own by default. spec 0: the usual plan of the type."""
     order = plans.Order(name, type, charge_type, months, spec, key_quota, secret_quota, vpc_quota, auto_renewal_months,
                         grace_policy)
-    if reasons := (*plans.why_not_order(order), *why_not_permitted(caller, "CreateInstance")):
+    if reasons := (*plans.why_not_order(order), *lookup.why_nobody_orders(caller, account.pk if account else "")):
         raise Refused(*reasons)
     end_at = states.end_of_term(caller.at, months, settings.KMS_BILLING_ZONE) if charge_type == "PREPAY" else states.NEVER
     with transaction.atomic():

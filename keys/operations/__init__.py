@@ -30,6 +30,7 @@ from keys.operations.cryptography import (
 )
 from keys.operations.default_keys import create_service_key
 from keys.operations.instance_key import rotate_instance_key
+from keys.operations.legacy import create_legacy_key
 from keys.operations.lifecycle import (
     cancel_key_deletion,
     create_key,
@@ -89,7 +90,7 @@ __all__ = [
     "set_deletion_protection", "tag_resource", "tag_resources", "untag_resource", "untag_resources",
     "DataKey", "Decrypted", "Encrypted", "ExportedDataKey", "ImportParameters", "KeyView", "Mac", "MacVerified", "PublicKey",
     "Signed", "Verified", "asymmetric_decrypt", "asymmetric_encrypt", "asymmetric_sign", "asymmetric_verify",
-    "cancel_key_deletion", "create_alias", "create_key", "create_key_version", "decrypt", "delete_alias",
+    "cancel_key_deletion", "create_alias", "create_key", "create_key_version", "create_legacy_key", "decrypt", "delete_alias",
     "delete_key_material", "describe_key", "describe_key_version", "destroy_key", "disable_key", "enable_key", "encrypt",
     "expire_key_material", "export_data_key", "generate_and_export_data_key", "generate_data_key",
     "generate_data_key_without_plaintext", "generate_mac", "get_parameters_for_import", "get_public_key",

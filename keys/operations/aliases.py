@@ -15,7 +15,7 @@ from base import ids
 from base.caller import Caller
 from base.page import Page
 from base.refusal import Refusal, Refused
-from keys import aliasing, listing, lookup, words
+from keys import aliasing, listing, lookup, quota, words
 from keys.gate import permit, reasons
 from keys.models import Alias, Key
 
@@ -42,7 +42,8 @@ def _permit(action: str, caller: Caller, key: Key, name: str) -> None:
 @recording.operation("CreateAlias")
 def create_alias(caller: Caller, key: Key, *, alias_name: str) -> Alias:
     _valid_name(alias_name)
-    _permit("CreateAlias", caller, key, alias_name)
+    if refusals := (*_reasons("CreateAlias", caller, key, alias_name), *quota.why_no_legacy_alias(key)):
+        raise Refused(*refusals)
     try:
         with transaction.atomic():
             alias = Alias.objects.create(account_id=key.account_id, name=alias_name, key=key, created_at=caller.at)

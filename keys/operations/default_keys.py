@@ -13,7 +13,7 @@ from base import ids
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from crypto.specs import AES_256
-from keys import aliasing, creation, quota
+from keys import aliasing, creation, lookup, quota
 from keys.models import Alias, Key
 from keys.operations.lifecycle import store_new_key
 from keys.states import State
@@ -32,7 +32,7 @@ def enable_default_key(caller: Caller, *, alias_name: str, description: str = ""
     """The account's one default CMK with its alias, also where CreateKey would go to a default instance. Origin EXTERNAL waits
     for material."""
     proposal = creation.Proposal(description, origin=origin)
-    denied = (*why_not_permitted(caller, "CreateKey"), *why_not_permitted(caller, "CreateAlias"))
+    denied = (*lookup.why_nobody_creates(caller), *why_not_permitted(caller, "CreateAlias"))
     reasons = [*aliasing.why_not_name(alias_name), *creation.why_not_create(proposal, quota.home_of(caller, None), denied)]
     if not reasons and Alias.objects.filter(account_id=caller.account, name=alias_name).exists():
         reasons.append(Refusal("AliasAlreadyExists", {"alias": alias_name}, who="user", lifted_by="UpdateAlias"))

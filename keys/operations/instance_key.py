@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from django.db import IntegrityError, transaction
 
+from access import freezes
 from access.models import Account
 from access.rules import why_not_permitted
 from audit import recording
@@ -44,6 +45,8 @@ def rotate_instance_key(caller: Caller, instance: Instance | None, *, account: A
 
 def _why_not(caller: Caller, instance: Instance | None, old: WrappingKey | None) -> Iterator[Refusal]:
     yield from why_not_permitted(caller, "RotateInstanceKey", instance_lookup.arn_of(instance) if instance else "")
+    if old is not None:
+        yield from freezes.why_frozen(old.account_id, caller.at)
     named = {"instance": instance.pk if instance else "", "name": instance.name if instance else ""}
     if instance is not None and instance.type == Instance.Type.HARDWARE:
         yield Refusal("UnsupportedOperation", named, reason="hardware_key_in_hsm")

@@ -8,7 +8,6 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from access.models import Account
-from access.rules import why_not_permitted
 from audit import recording
 from base import ids
 from base.caller import Caller
@@ -19,7 +18,7 @@ from crypto.specs import AES_256, SPECS
 from instances import hsm_objects, opening
 from instances import lookup as instance_lookup
 from instances.models import Instance
-from keys import creation, erasing, quota, rotating, words
+from keys import creation, erasing, lookup, quota, rotating, words
 from keys.gate import new_material, permit, still_as_seen, still_permitted_by_instance
 from keys.models import Alias, ImportToken, Key, KeyMaterial, KeyTag, KeyVersion, KeyWord
 from keys.operations import policies, using
@@ -40,7 +39,7 @@ def create_key(caller: Caller, *, instance: Instance | None = None, description:
     instance = instance or instance_lookup.default_instance(caller.account)
     proposal = creation.Proposal(description, spec, usage, origin, protection_level, enable_automatic_rotation,
                                  rotation_interval, key_storage_mechanism, policy, tags)
-    denied = why_not_permitted(caller, "CreateKey")
+    denied = lookup.why_nobody_creates(caller)
     if reasons := creation.why_not_create(proposal, quota.home_of(caller, instance), denied):
         raise Refused(*reasons)
     account = Account.objects.get(pk=caller.account)
@@ -198,5 +197,5 @@ def _bury(caller: Caller, key: Key, at: datetime, **facts: Any) -> erasing.Held:
         KeyTag.objects.filter(key=key).delete()
         KeyWord.objects.filter(key=key).delete()
         recording.record(caller, "DestroyKey", key, scheduled_by=key.deletion_scheduled_by, delete_at=key.delete_at,
-                         scheduled_at=key.deletion_scheduled_at, versions=len(held), aliases=names, **facts)
+                         scheduled_at=key.deletion_scheduled_at, versions=erasing.versions_in(held), aliases=names, **facts)
     return held

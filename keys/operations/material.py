@@ -157,7 +157,8 @@ def _remove(caller: Caller, action: str, key: Key) -> Key:
         expired = key.material_expires_at
         key.move(state=state, material_expires_at=None)
         held = erasing.erase(key)
-        recording.record(caller, action, key, versions=len(held), **({"material_expires_at": expired} if expired else {}))
+        recording.record(caller, action, key, versions=erasing.versions_in(held),
+                         **({"material_expires_at": expired} if expired else {}))
     erasing.release(held)
     return key
 

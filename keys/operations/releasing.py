@@ -79,7 +79,7 @@ def _why_not_expired(caller: Caller, facts: Facts, contents: Contents) -> tuple[
 
 def why_release_waits(caller: Caller, instance: Instance) -> tuple[Refusal, ...]:
     """Why an instance that is due is not released; empty where the next sweep will."""
-    return _why_not_expired(caller, lookup.facts(caller, instance), quota.contents(instance))
+    return _why_not_expired(caller, lookup.facts(caller, instance, "ReleaseExpiredInstance"), quota.contents(instance))
 
 
 @recording.operation("ReleaseDelayed")

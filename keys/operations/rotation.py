@@ -48,7 +48,10 @@ def _why_no_version(caller: Caller, key: Key) -> Iterator[Refusal]:
     """Quota, and the limits of 1.0 key pairs."""
     if key.instance is not None:
         yield from creation.why_no_room(quota.home_of(caller, key.instance))
-    elif SPECS[key.spec].asymmetric:
+        return
+    if key.edition == Key.Edition.V1:
+        yield from quota.why_no_legacy_version(key)
+    if SPECS[key.spec].asymmetric:
         versions = KeyVersion.objects.filter(key=key)
         newest = versions.order_by("-created_at").values_list("created_at", flat=True).first() or key.created_at
         yield from rotating.why_not_another_pair(rotating.Versions(key.pk, versions.count(), newest), caller.at)

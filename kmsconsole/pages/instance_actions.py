@@ -16,7 +16,6 @@ from django.views.decorators.http import require_http_methods
 
 from access import dates
 from access.pages import ActionForm, caller_of, done, page, posted
-from access.rules import why_not_permitted
 from audit.models import Event
 from base.caller import Caller
 from base.refusal import Refusal
@@ -66,7 +65,7 @@ def new(request: HttpRequest) -> HttpResponse:
             order = {name: value for name, value in form.cleaned_data.items() if name != "revision"}
             made = operations.order_instance(caller, **order)
             return done(request, _url(made), _("Ordered. Enable it, and it takes keys."))
-    return page(request, "instances/new.html", status=form.status, form=form, why_not=why_not_permitted(caller, "CreateInstance"),
+    return page(request, "instances/new.html", status=form.status, form=form, why_not=lookup.why_nobody_orders(caller),
                 plans=plans.PLANS, terms=forms.TERMS, renewals=[months for months in plans.AUTO_RENEWALS if months])
 
 

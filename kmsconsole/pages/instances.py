@@ -14,7 +14,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 from access import pages
 from access.dates import days_between
 from access.pages import caller_of, done, page, posted
-from access.rules import why_not_permitted
 from audit import recording
 from base.caller import Caller
 from base.refusal import Refusal, Refused
@@ -25,6 +24,7 @@ from instances.rules import Facts
 from instances.states import SHOWN_AFTER_RELEASE
 from instances.states import State as InstanceState
 from keys import creation, forms, quota, rewrapping, showing
+from keys import lookup as key_lookup
 from keys import operations as key_operations
 from keys.models import Key, KeyMaterial
 from keys.operations.releasing import why_not_release, why_release_waits
@@ -90,7 +90,7 @@ def instance_list(request: HttpRequest) -> HttpResponse:
     since = caller.at - SHOWN_AFTER_RELEASE
     gone = Instance.objects.of(caller.account).filter(type=tab, released_at__gt=since).order_by("-released_at", "id")
     return page(request, "instances/list.html", tab=tab, found=found, rows=shown(caller, found.items), gone=gone,
-                why_not_order=why_not_permitted(caller, "CreateInstance"))
+                why_not_order=lookup.why_nobody_orders(caller))
 
 
 def instance_or_404(request: HttpRequest, instance_id: str, action: str) -> Instance:
@@ -188,7 +188,7 @@ def _pending(caller: Caller, instance: Instance) -> int:
 
 def _why_not_create(caller: Caller, one: Shown) -> tuple[Refusal, ...]:
     home = creation.Home(one.facts, one.used, one.instance.key_quota)
-    return creation.why_not_create(creation.Proposal(), home, why_not_permitted(caller, "CreateKey"))
+    return creation.why_not_create(creation.Proposal(), home, key_lookup.why_nobody_creates(caller))
 
 
 def _term(caller: Caller, one: Shown) -> dict[str, int]:

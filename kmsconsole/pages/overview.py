@@ -12,14 +12,13 @@ from django.views.decorators.http import require_safe
 from access import trail
 from access.models import Role, RootKeyCheck
 from access.pages import caller_of, page
-from access.rules import why_not_permitted
 from audit import searching
 from audit.models import Event
 from audit.searching import Wanted
 from backups.proofs import failed_drills
 from base.caller import Caller
 from instances.models import Instance
-from keys import showing
+from keys import lookup, showing
 from keys.models import AccountUse, Alias, Key, KeyQuerySet
 from keys.plot import Plot, plot
 from keys.states import State
@@ -47,7 +46,7 @@ def overview(request: HttpRequest) -> HttpResponse:
                 serving=sum(1 for line in lines if line.facts.state == "Connected"), next_due=due[0] if due else None,
                 aliases=Alias.objects.filter(account_id=caller.account).count(), events=_events(caller),
                 old=count(living.filter(edition=Key.Edition.V1)), plot=_plot(caller), root_key=_root_key(caller),
-                why_not_create=why_not_permitted(caller, "CreateKey"))
+                why_not_create=lookup.why_nobody_creates(caller))
 
 
 def _plot(caller: Caller) -> Plot:

@@ -21,9 +21,9 @@ ISSUE = """CreateKey DescribeKey ListKeys EnableKey DisableKey ScheduleKeyDeleti
 NOT_READ = {"ListKmsInstances": {"Filters"}}
 # Required by the SDK, left out by the vendor's own samples; the reference notes it.
 MAY_BE_ABSENT = {"KeyMaterialExpireUnix"}
-# What only the clock does.
-OF_THE_CLOCK = {"destroy_key", "expire_key_material", "rotate_key", "destroy_with_instance", "release_expired_instance",
-                "delay_release", "clear_released_instance"}
+# What only the clock does, and CreateKey of the 1.0 console.
+WITHOUT_DOOR = {"destroy_key", "expire_key_material", "rotate_key", "destroy_with_instance", "release_expired_instance",
+                "delay_release", "clear_released_instance", "create_legacy_key"}
 
 
 def test_every_operation_is_in_exactly_one_list():
@@ -63,7 +63,7 @@ def test_the_function_is_the_operation_of_that_name(name):
 
 def test_every_key_operation_has_a_door():
     called = {call.operation.__name__ for call in CALLS.values()}
-    assert {name for name in operations.__all__ if name.islower()} - called == OF_THE_CLOCK
+    assert {name for name in operations.__all__ if name.islower()} - called == WITHOUT_DOOR
 
 
 @pytest.mark.parametrize("name", sorted(name for name, facts in REFERENCE["operations"].items()

@@ -8,12 +8,14 @@ from django.urls import reverse
 
 from base import clock
 from instances import operations as instances
+from instances.models import Instance
 from keys import operations
 from keys.models import Key
 from keys.states import State
 from tests import make
 from tests.browser import key_estate
 from tests.make import Person
+from tests.migration import estate as legacy
 from tests.pages.test_key_pages import foreign_key
 
 NAMES = {State.ENABLED: "payments/card-vault", State.DISABLED: "payments/settlement-2024",
@@ -72,4 +74,19 @@ def build(alice: Person) -> dict[str, str]:
     pages |= {"audit": "/audit/", "audit-all": f"/audit/?object={enabled.pk}", "audit-empty": "/audit/?object=zzz",
               "timeline": "/timeline/", "search": "/search/?q=payments", "why": "/why/", "why-nothing": "/why/?q=zzz"}
     pages |= {f"why-{state.lower()}": f"/why/?q={key.pk}" for state, key in keys.items()}
-    return pages | key_estate.fill(alice, keys)
+    pages |= {"v1-keys": "/v1/keys/", "v1-key": reverse("v1:detail", args=[old.pk]), "v1-new": "/v1/keys/new/",
+              "v1-moved": reverse("v1:detail", args=[enabled.pk]), "v1-delete": reverse("v1:act", args=[old.pk, "delete"]),
+              "v1-closed": reverse("v1:act", args=[old.pk, "rotation"]),
+              "v1-protection": reverse("v1:act", args=[old.pk, "protection"])}
+    return pages | key_estate.fill(alice, keys) | migrations(alice, home)
+
+
+def migrations(alice: Person, home: Instance) -> dict[str, str]:
+    """The wizard at every step: chosen, tried, stopped with a refused key, done."""
+    moved, dying = legacy.key(alice, alias="moved", rotation=700), legacy.key(alice, state=State.PENDING_DELETION)
+    done, draft = legacy.plan(alice, home, moved, dying), legacy.plan(alice, home, legacy.key(alice, versions=3))
+    legacy.run_all(alice, done)
+    names = {"migration-check": ("run", draft), "migration-dry-run": ("dry_run", draft), "migration-done": ("run", done),
+             "migration-roll-back": ("roll_back", done)}
+    return {"migration": "/migration/", "migration-new": "/migration/new/"} | {
+        name: reverse(f"migration:{view}", args=[run.pk]) for name, (view, run) in names.items()}

@@ -12,9 +12,9 @@ from django.core.management import load_command_class
 from kmsconsole.schedule import SCHEDULE, SWEEPS
 
 ROOT = Path(__file__).parent.parent.parent
-PACKAGES = ["base", "crypto", "audit", "access", "instances", "keys", "backups", "api", "kmsconsole"]
+PACKAGES = ["base", "crypto", "audit", "access", "instances", "keys", "migration", "backups", "api", "kmsconsole"]
 COMMANDS = ROOT / "kmsconsole/management/commands"
-READERS = {"text", "number", "flag", "secret", "choice", "database_url", "get"}
+READERS = {"text", "moment", "number", "flag", "secret", "choice", "database_url", "get"}
 
 
 def variables_in_code() -> Iterator[str]:

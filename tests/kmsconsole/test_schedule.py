@@ -13,6 +13,9 @@ from kmsconsole.models import Heartbeat
 from kmsconsole.schedule import CLOCK, SCHEDULE, SWEEPS
 from kmsconsole.tasks import heartbeat
 
+# Started by a page, and by itself for the next stretch; the sweep of its floor finds what it left.
+STARTED_BY_PAGES = {"migration.tasks.advance_migration"}
+
 
 def our_tasks() -> set[str]:
     app.loader.import_default_modules()
@@ -20,7 +23,7 @@ def our_tasks() -> set[str]:
 
 
 def test_every_entry_names_a_task_and_every_task_has_an_entry() -> None:
-    assert {entry["task"] for entry in SCHEDULE.values()} == our_tasks()
+    assert {entry["task"] for entry in SCHEDULE.values()} == our_tasks() - STARTED_BY_PAGES
 
 
 def test_beat_gets_the_dictionary() -> None:

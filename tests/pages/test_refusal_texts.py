@@ -16,15 +16,16 @@ from kmsconsole import refusal_texts
 
 ROOT = Path(__file__).parent.parent.parent
 # The API's own refusals (signatures, wire format) never reach a page; `api.errors` holds their texts.
-FLOORS = ("base", "crypto", "audit", "access", "instances", "keys", "backups", "kmsconsole")
+FLOORS = ("base", "crypto", "audit", "access", "instances", "keys", "migration", "backups", "kmsconsole")
 # name of a function that makes a refusal -> where code and reason stand among its arguments.
 MAKERS = {"Refusal": (0, None), "_parameter": (None, 1), "_invalid": (None, 1), "invalid": (None, 1),
-          "_bad_material": (None, 1), "_refused": (0, None), "no": (None, 0)}
+          "_bad_material": (None, 1), "_refused": (0, None), "no": (None, 0), "_error": (None, 2),
+          "_care": (None, 2), "_hidden": (None, 2), "legacy_full": (None, 0)}
 FACTS = {"key": "key-1", "instance": "kst-1", "name": "main", "alias": "alias/a", "action": "CreateKey", "limit": 5, "used": 5,
          "state": "Enabled", "value": "x", "spec": "RSA_2048", "low": 7, "high": 366, "service": "ECS", "version": "v",
          "months": [1, 2], "plans": [1000, 2000], "keys": 3, "backup_at": clock.now(), "newest_at": clock.now(),
          "user": "bob", "description": "", "delete_at": clock.now() + timedelta(days=7), "end_at": clock.now(),
-         "renew_by": clock.now()}
+         "renew_by": clock.now(), "run": "mig-1"}
 
 
 def _values(node, where):

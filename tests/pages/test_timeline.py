@@ -16,22 +16,25 @@ from keys import operations as keys
 from keys.states import State
 from kmsconsole import timeline
 from tests import make
+from tests.migration import estate as legacy
 
 # Dates of the past, dates that only a sweep reads, and dates of people's sign-in: nothing ahead of anybody.
 FACTS = {
     "Event.at", "Account.created_at", "Account.demo_at", "User.last_login", "User.date_joined", "AccessKey.created_at",
     "UsedNonce.forget_at", "RootKeyCheck.created_at", "Instance.created_at", "Instance.started_at", "Instance.lapsed_at",
-    "Instance.resumed_at", "Instance.expiry_marked_at", "Instance.last_backup_at",
-    "Instance.deletion_protection_at", "WrappingKey.created_at", "WrappingKey.destroyed_at", "Key.created_at",
-    "Key.last_rotation_at", "Key.deletion_scheduled_at", "Key.destroyed_at", "Key.next_try_at", "Key.deletion_protection_at",
-    "Key.disabled_at", "BulkRun.created_at", "Instance.cleared_at", "Instance.reminded_at", "Instance.release_delayed_at",
-    "PurposeKey.created_at", "RootKeyCheck.retired_at", "AccessKey.last_used_at", "Delivery.next_try_at", "Delivery.delivered_at",
-    "Delivery.given_up_at", "HsmCluster.created_at", "HsmCluster.checked_at", "HsmCluster.next_check_at", "HsmMember.checked_at",
+    "Instance.resumed_at", "Instance.expiry_marked_at", "Instance.last_backup_at", "Instance.deletion_protection_at",
+    "WrappingKey.created_at", "WrappingKey.destroyed_at", "Key.created_at", "Key.last_rotation_at", "Key.deletion_scheduled_at",
+    "Key.destroyed_at", "Key.next_try_at", "Key.deletion_protection_at", "Key.disabled_at", "BulkRun.created_at",
+    "Instance.cleared_at", "Instance.reminded_at", "Instance.release_delayed_at", "PurposeKey.created_at",
+    "RootKeyCheck.retired_at", "AccessKey.last_used_at", "Delivery.next_try_at", "Delivery.delivered_at", "Delivery.given_up_at",
+    "HsmCluster.created_at", "HsmCluster.checked_at", "HsmCluster.next_check_at", "HsmMember.checked_at",
     "HsmMember.failing_since", "HsmObject.since", "HsmObject.next_try_at", "Backup.began_at", "Backup.ended_at",
-    "Backup.destroyed_at", "Download.expires_at", "Restore.asked_at", "Restore.ended_at", "Drill.at",
-    "KeyVersion.created_at", "Alias.created_at", "ImportToken.expires_at", "KeyUse.last_at", "Heartbeat.at",
+    "Backup.destroyed_at", "Download.expires_at", "Restore.asked_at", "Restore.ended_at", "Drill.at", "KeyVersion.created_at",
+    "Alias.created_at", "ImportToken.expires_at", "KeyUse.last_at", "Heartbeat.at", "Key.arrived_at", "SpareMaterial.drop_at",
+    "Freeze.began_at", "Freeze.until", "Run.created_at", "Run.started_at", "Run.frozen_at", "Run.finished_at", "Run.lease_until",
+    "Item.started_at", "Item.switched_at", "Item.proved_at", "Item.finished_at",
 }
-OURS = ("audit", "access", "instances", "keys", "backups", "kmsconsole")
+OURS = ("audit", "access", "instances", "keys", "migration", "backups", "kmsconsole")
 
 
 def test_no_dated_column_is_missing():
@@ -100,3 +103,11 @@ def test_the_last_backup_of_a_released_instance_has_its_date(alice, instance, ma
     released = Instance.objects.get(pk=instance.pk).released_at
     assert entry.at == released + timedelta(days=90)
     assert timeline.entries(alice(at=entry.at + timedelta(seconds=1)), ["backup"]) == []
+
+
+def test_the_way_back_of_a_migration_ends(alices, alice, instance):
+    run = legacy.run_all(alice, legacy.plan(alice, instance, legacy.key(alice), legacy.key(alice)))
+    [entry] = [one for one in alices.get("/timeline/").context["found"] if one.kind == "way-back"]
+    assert (entry.url, entry.at.date()) == (f"/migration/{run.pk}/", (clock.now() + timedelta(days=7)).date())
+    legacy.back(alice, run)
+    assert "way-back" not in {one.kind for one in timeline.entries(alice())}

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 LANGUAGES = ("ja", "zh_Hans")
 HOLDERS = re.compile(r"%\(\w+\)[+]?[sd]|</?\w+>")
-SOURCES = ("access", "audit", "instances", "keys", "backups", "kmsconsole", "templates")
+SOURCES = ("access", "audit", "instances", "keys", "migration", "backups", "kmsconsole", "templates")
 
 
 def catalogue(language):
