@@ -1,4 +1,4 @@
-"""`kill -9` at every write of a restore into tokens that hold the keys: whole or absent, and the objects stay as they were."""
+"""`kill -9` at every write of a restore into tokens that hold the keys: whole or absent, and no object is touched."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def inside(cluster):
 
 
 class TestPointers:
-    """What a backup keeps of material, and what another instance makes of it: with a wrapping key and storage key of its own."""
+    """What a backup keeps of material, and what another instance makes of it, with a wrapping and a storage key of its own."""
 
     @pytest.fixture
     def other(self, cluster):
