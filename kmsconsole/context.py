@@ -56,7 +56,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             "key_count": _about(lists.count(Key.objects.of(caller.account).living(caller.at))),
             "instance_count": Instance.objects.of(caller.account).filter(released_at=None).count(),
             "role": ROLES.get(request.user.role, ""),  # type: ignore[union-attr]
-            "legacy_count": _about(lists.count(Key.objects.of(caller.account).living(caller.at).filter(GROUPS["old"]))),
+            "legacy_count": lists.count(Key.objects.of(caller.account).living(caller.at).filter(GROUPS["old"])),
             "freeze": freezes.freeze_of(caller.account, caller.at),
             "demo": account is not None and account.demo_at is not None,
             "region": settings.KMS_REGION,
