@@ -9,12 +9,14 @@ meets something unusual (a name that is not there, a wrong signature, an HSM), t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 from django.conf import settings
@@ -101,7 +103,9 @@ class Lane:
         self._work(request, request_id, counted, may_block=False)
 
     def stop(self) -> None:
-        self._pool.submit(connections.close_all)
+        everybody = Barrier(THREADS)
+        for _ in range(THREADS):
+            self._pool.submit(_hang_up, everybody)
         self._pool.shutdown()
         self._writer.stop()
         self._writer.join()
@@ -196,6 +200,13 @@ class Lane:
             else:
                 answer = _trouble(ticket)
                 asked.respond(answer, encode(answer.body).encode(), asked.request_id)
+
+
+def _hang_up(everybody: Barrier) -> None:
+    """Each thread closes its own connection: they wait for each other, so that none does it for two."""
+    with contextlib.suppress(BrokenBarrierError):
+        everybody.wait(1)
+    connections.close_all()
 
 
 def _performed(caller: Caller, claim: Claim, request: Request, rows: SeenRows) -> Answer:
