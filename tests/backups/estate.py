@@ -120,7 +120,7 @@ def picture(home: Instance, account: Account | None = None) -> list[dict[str, An
     rows = []
     for key in Key.objects.filter(instance=home).order_by("pk"):
         columns = {field.name: getattr(key, field.attname) for field in Key._meta.concrete_fields
-                   if field.name not in ("account", "instance", "revision", "next_try_at")}
+                   if field.name not in ("account", "instance", "arrived_at", "revision", "next_try_at")}
         columns["material_fingerprint"] = bytes(columns["material_fingerprint"] or b"")
         rows.append(columns | {
             "versions": [(one.pk, one.is_primary, bytes(one.public_key or b""), one.created_at)
