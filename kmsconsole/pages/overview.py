@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Q
@@ -43,10 +43,17 @@ def overview(request: HttpRequest) -> HttpResponse:
         disabled=Count("pk", filter=Q(state=State.DISABLED)))
     due = list(living.filter(state=State.PENDING_DELETION).select_related("instance").order_by("delete_at", "pk")[:MOST])
     return page(request, "overview.html", needs=_needs(caller, lines, living, due), numbers=numbers, instances=len(instances),
-                serving=sum(1 for line in lines if line.facts.state == "Connected"), next_due=due[0] if due else None,
+                serving=sum(1 for line in lines if line.facts.state == "Connected"),
+                due=due, next_due=next((key for key in due if _is_to_come(key, caller.at)), None),
                 aliases=Alias.objects.filter(account_id=caller.account).count(), events=_events(caller),
                 old=count(living.filter(edition=Key.Edition.V1)), plot=_plot(caller), root_key=_root_key(caller),
                 why_not_create=lookup.why_nobody_creates(caller))
+
+
+def _is_to_come(key: Key, now: datetime) -> bool:
+    """False while an expired instance holds the key past its date."""
+    falls_due = key.destroyed_from()
+    return falls_due is not None and falls_due > now
 
 
 def _plot(caller: Caller) -> Plot:
