@@ -63,8 +63,9 @@ def counts(run: Run) -> dict[str, int]:
 
 
 def left(run: Run) -> QuerySet[Item]:
-    """What has not moved, and is still to be tried."""
-    return Item.objects.filter(run=run, state__in=(ItemState.PENDING, *states.IN_HAND))
+    """What has not moved, and is still to be tried: by a start also what failed before."""
+    again = () if run.state in states.WORKING else (ItemState.FAILED, ItemState.REFUSED)
+    return Item.objects.filter(run=run, state__in=(ItemState.PENDING, *states.IN_HAND, *again))
 
 
 def run_facts(caller: Caller, run: Run) -> rules.RunFacts:

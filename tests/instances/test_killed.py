@@ -84,7 +84,8 @@ def test_a_release_is_whole_or_was_never_begun(alice):
         assert estate.is_erased()
     assert places == {"before COMMIT", "after COMMIT"} | {
         f"{when} {write}" for when in ("before", "after")
-        for write in ("UPDATE instances_instance SET", "UPDATE instances_wrappingkey SET", "INSERT INTO audit_event")}
+        for write in ("UPDATE instances_instance SET", "UPDATE instances_wrappingkey SET", "UPDATE instances_hsmobject SET",
+                      "INSERT INTO audit_event")}
 
 
 def test_the_erasure_of_what_was_in_it_is_ended_by_the_next_sweep(alice):

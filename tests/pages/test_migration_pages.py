@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from keys import operations as operations_of_keys
 from keys.models import Key
 from keys.states import State
 from migration import operations, tasks
@@ -70,6 +71,20 @@ def test_the_whole_run_goes_back_with_one_button(alices, alice, home, words, sen
     assert "Take 1 key back to 1.0?" in words(alices.get(reverse("migration:roll_back", args=[run.pk])))
     post(alices, "roll_back", run.pk)
     assert estate.run_all(alice, run, start=False).state == RunState.ROLLED_BACK
+
+
+def test_what_did_not_move_can_go_on_once_its_reason_is_lifted(alices, alice, home, words, sent):
+    dying = estate.key(alice, state=State.PENDING_DELETION)
+    estate.key(alice)
+    run = estate.run_all(alice, estate.plan(alice, home))
+    assert run.state == RunState.PARTLY_SUCCEEDED
+    page = words(alices.get(reverse("migration:run", args=[run.pk])))
+    assert "Go on with the rest" in page
+    assert "Nothing is chosen" not in page
+    operations_of_keys.cancel_key_deletion(alice(door="console-1.0"), dying)
+    post(alices, "start", run.pk, confirm="payments-prod", accepted=["R15"])
+    assert estate.run_all(alice, run, start=False).state == RunState.SUCCEEDED
+    assert Key.objects.get(pk=dying.pk).instance == home
 
 
 def test_stop_close_and_cancel(alices, alice, home):
