@@ -25,6 +25,11 @@ class Role(models.TextChoices):
     # A product of the vendor's, or what stands in for one: signs with AccessKeys, cannot log in.
     SERVICE = "service"
 
+    @classmethod
+    def of_people(cls) -> tuple[Role, ...]:
+        """Those a person can have."""
+        return tuple(role for role in cls if role != cls.SERVICE)
+
 
 class Account(models.Model):
     """The owner of instances and keys. `demo_at` is set where `manage.py demo` filled it with example data."""

@@ -37,7 +37,7 @@ def get_user(caller: Caller, user: User) -> User:
 @recording.operation("SetUserRole")
 def set_user_role(caller: Caller, user: User, *, role: str, revision: int | None = None) -> User:
     """Counts from the person's next request on."""
-    if role not in Role.values:
+    if role not in Role.of_people():
         raise Refused(Refusal("InvalidParameter", {"name": "Role", "value": role[:64]}, reason="unknown_value", who="user"))
     user = _as_seen(user, revision)
     with transaction.atomic():

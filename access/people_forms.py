@@ -15,11 +15,11 @@ class Change(ActionForm):
 
 class NewPerson(ActionForm):
     name = forms.CharField(max_length=150, strip=True, error_messages={"required": _("Type a name.")})
-    role = forms.ChoiceField(choices=Role.choices)
+    role = forms.ChoiceField(choices=[(role, role.label) for role in Role.of_people()])
 
 
 class RoleOf(ActionForm):
-    role = forms.ChoiceField(choices=Role.choices)
+    role = forms.ChoiceField(choices=[(role, role.label) for role in Role.of_people()])
 
 
 class Policy(ActionForm):

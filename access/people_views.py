@@ -87,7 +87,7 @@ def new(request: HttpRequest) -> HttpResponse:
                                           role=form.cleaned_data["role"], must_change=True)
             once.keep(request, {"user": user.username, "password": password})
             return done(request, "people:once", _("Created."))
-    return page(request, "access/new_person.html", status=form.status, form=form, roles=Role.values, reasons={},
+    return page(request, "access/new_person.html", status=form.status, form=form, roles=Role.of_people(), reasons={},
                 chosen=form["role"].value(), back=reverse("people:list"), why_not=why_not_permitted(caller, "CreateUser"))
 
 
@@ -106,10 +106,10 @@ def role(request: HttpRequest, name: str) -> HttpResponse:
         with form.catching(caller, "SetUserRole"):
             people.set_user_role(caller, user, role=form.cleaned_data["role"], revision=form.cleaned_data["revision"])
             return done(request, person_url(user), _("The role is changed. It counts from the next request on."))
-    reasons = {one: people_gate.reasons("SetUserRole", caller, user, role=one) for one in Role.values}
+    reasons = {one: people_gate.reasons("SetUserRole", caller, user, role=one) for one in Role.of_people()}
     why_not = () if not all(reasons.values()) else next(iter(reasons.values()))
     return page(request, "access/role.html", status=form.status, fragments=("modal",), person=user, form=form,
-                roles=Role.values, chosen=form["role"].value(), reasons=reasons, why_not=why_not, back=person_url(user))
+                roles=Role.of_people(), chosen=form["role"].value(), reasons=reasons, why_not=why_not, back=person_url(user))
 
 
 def ask(request: HttpRequest, form: ActionForm, user: User, *, title: str, lines: list[str], button: str,

@@ -21,7 +21,7 @@ from access import root
 from access.models import RootKeyCheck
 from instances import opening
 
-OUR_FILES = ("django-secret", "hsm", "kms.sqlite3", "queue", "root.", "serve.", "setup.", "static")
+OUR_FILES = ("backups", "django-secret", "hsm", "kms.sqlite3", "metrics", "queue", "root.", "serve.", "setup.", "static")
 
 
 @contextmanager

@@ -24,7 +24,7 @@ _READS = ("Describe", "List", "Get")
 def roles(request: HttpRequest) -> HttpResponse:
     caller = caller_of(request)
     presets = [{"role": role, "name": ROLES[role], "words": ROLE_WORDS[role],
-                "actions": [action for one in PRESETS[role] for action in one.actions]} for role in Role]
+                "actions": [action for one in PRESETS[role] for action in one.actions]} for role in Role.of_people()]
     return page(request, "access/roles.html", presets=presets, mine=caller.roles, groups=[
         (_("Look"), _rows(caller, [name for name in CALLS if name.startswith(_READS)])),
         (_("Use keys"), _rows(caller, [name for name in CALLS if name in CRYPTOGRAPHY])),
@@ -35,5 +35,5 @@ def roles(request: HttpRequest) -> HttpResponse:
 
 def _rows(caller: Caller, actions: list[str] | tuple[str, ...]) -> list[tuple[str, list[bool]]]:
     """(operation, one answer for each role), by the preset alone."""
-    cast = [Caller(caller.account, "user/somebody", "console", caller.at, (role,)) for role in Role]
+    cast = [Caller(caller.account, "user/somebody", "console", caller.at, (role,)) for role in Role.of_people()]
     return [(action, [not why_not_permitted(one, action) for one in cast]) for action in sorted(actions)]

@@ -123,9 +123,17 @@ class TestSweep:
     def test_it_does_what_is_due_and_counts_it(self, alice: Person, instance: Instance) -> None:
         due, kept = make.due_key(alice, home=instance), make.key(alice, State.PENDING_DELETION, home=instance)
         make.key(alice, State.UNAVAILABLE)
-        assert run_json("sweep") == NOTHING_DUE | {"mark-expired-instances": 1, "destroy-due-keys": 1}
+        found = run_json("sweep")
+        assert found.pop("keep-backups") > 0  # made, and proved
+        assert found == {name: count for name, count in NOTHING_DUE.items() if name != "keep-backups"} | {
+            "mark-expired-instances": 1, "destroy-due-keys": 1}
         assert Key.objects.get(pk=due.pk).state == State.DESTROYED
         assert Key.objects.get(pk=kept.pk).state == State.PENDING_DELETION
+        # Its days to renew are over, and now there is the backup that the release waited for.
+        released = {"release-due-instances": 1, "clear-released-instances": 1}
+        found = run_json("sweep")
+        assert released.items() <= found.items()
+        run_json("sweep")
         assert run_json("sweep") == NOTHING_DUE
 
     def test_it_tells_people_too(self, db: None) -> None:

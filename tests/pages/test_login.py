@@ -14,7 +14,7 @@ OPEN = {"account_login", "account_inactive", "account_signup", "account_reset_pa
         "mfa_authenticate", "mfa_login_webauthn", "openid_connect_login", "openid_connect_callback", "socialaccount_signup",
         "socialaccount_login_cancelled", "healthz", "metrics", "readyz", "language", "theme"}
 FILLED = {"str:key_id": "key-lcl0000000000000000000", "str:instance_id": "kst-lcl0000000000000000000", "str:name": "alice",
-          "str:access_key_id": "LTAI5t000000000000000000", "int:pk": "1", "int:number": "1"}
+          "str:access_key_id": "LTAI5t000000000000000000", "int:pk": "1", "int:number": "1", "slug:slug": "enable"}
 
 
 @pytest.fixture(autouse=True)

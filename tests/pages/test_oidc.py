@@ -135,7 +135,7 @@ GOOD = {"issuer": "https://id.example/realms/x/", "client_id": "a", "client_secr
 
 
 def test_the_settings():
-    assert tuple(Role.values) == sign_in.ROLES
+    assert Role.of_people() == sign_in.ROLES
     assert sign_in.oidc(**GOOD).origin == "https://id.example"
     assert sign_in.oidc(**{**GOOD, "issuer": ""}) is None
     assert "b" not in repr(sign_in.oidc(**{**GOOD, "client_secret": "bbbb"})).replace("client_id", "")
@@ -144,7 +144,7 @@ def test_the_settings():
         with pytest.raises(ImproperlyConfigured):
             sign_in.oidc(**{**GOOD, **wrong})
     assert sign_in.roles("") == sign_in.roles("none") == frozenset()
-    assert sign_in.roles("all") == frozenset(Role.values)
+    assert sign_in.roles("all") == frozenset(Role.of_people())
     assert sign_in.roles("auditor, key-user") == {"auditor", "key-user"}
     with pytest.raises(ImproperlyConfigured):
         sign_in.roles("everybody")

@@ -28,7 +28,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="letters, digits and . _ @ + -, at most 64")
-        parser.add_argument("--role", choices=[role for role in Role.values if role != Role.SERVICE], default=Role.AUDITOR.value,
+        parser.add_argument("--role", choices=[*Role.of_people()], default=Role.AUDITOR.value,
                             help="what the user may do (default: auditor)")
         where = parser.add_mutually_exclusive_group()
         where.add_argument("--account", metavar="UID", help="the account; the administrator's by default")
