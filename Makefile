@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check install --quiet --require-hashes
 # One process a core, a file's tests together: files share servers and databases within themselves.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
-DOMAIN_TESTS := tests/access tests/audit tests/instances tests/keys
+DOMAIN_TESTS := tests/access tests/audit tests/backups tests/instances tests/keys tests/migration
 LOCK := --python-version 3.11 --no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet
 
 .PHONY: run setup demo test lint format screenshots bench lock clean
