@@ -137,7 +137,10 @@ def test_another_root_key_stops_the_start(new_product: Callable[..., Product]) -
 def test_a_child_that_never_starts_ends_the_attempt(new_product: Callable[..., Product], tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
-    (broken / "celery.py").write_text("raise SystemExit('no celery here')")
+    # The supervisor imports the real one; only the child that runs it meets this.
+    (broken / "celery.py").write_text("\n".join((
+        "import os, sys", "if __name__ == '__main__':", "    raise SystemExit('no celery here')",
+        "sys.path.remove(os.path.dirname(__file__))", "del sys.modules['celery']", "import celery")))
     done = new_product().run("serve", PYTHONSAFEPATH="1", PYTHONPATH=f"{broken}:{ROOT}")
     assert done.returncode == 1
     assert "does not start; the reason stands above" in done.stderr
