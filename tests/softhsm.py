@@ -84,6 +84,7 @@ class SoftHsm:
                 shutil.rmtree(here)
                 copy.rename(here)
             for module in modules.loaded():
+                module.not_before = 0.0  # no pause: the tokens must be read anew, however lately that was done
                 module.renew(module.epoch)
 
     @contextmanager
