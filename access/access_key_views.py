@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from access import access_keys, once, operations, people_forms, people_gate
 from access.models import AccessKey
-from access.pages import caller_of, done, posted
+from access.pages import caller_of, done, found_or_404, posted
 from access.people_views import FORMS, ask, person_or_404, person_url
 from access.proving import proved
-from audit import recording
-from base.refusal import Refused
 
 
 def _key_or_404(request: HttpRequest, access_key_id: str, action: str) -> AccessKey:
-    caller = caller_of(request)
-    try:
-        return people_gate.access_key_for(caller, access_key_id)
-    except Refused as refused:
-        recording.refusal(caller, action, ("accesskey", access_key_id), refused)
-        raise Http404 from refused
+    return found_or_404(request, lambda caller: people_gate.access_key_for(caller, access_key_id), action,
+                        target=("accesskey", access_key_id))
 
 
 def _home(request: HttpRequest, key: AccessKey) -> str:

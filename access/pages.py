@@ -5,13 +5,13 @@ Lives here, on the lowest floor that knows people, because the pages of all floo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render, resolve_url
 
 from audit import recording
@@ -20,6 +20,7 @@ from base.refusal import Refusal, Refused
 
 BAD_REQUEST, FORBIDDEN, CONFLICT = 400, 403, 409
 PAGE_SIZES = (25, 50, 100)
+Found = TypeVar("Found")
 
 
 class ActionForm(forms.Form):
@@ -52,6 +53,18 @@ class ActionForm(forms.Form):
 def caller_of(request: HttpRequest) -> Caller:
     """The logged-in person; `kmsconsole.middleware.caller` put it there."""
     return request.caller  # type: ignore[attr-defined, no-any-return]
+
+
+def found_or_404(request: HttpRequest, find: Callable[[Caller], Found], action: str, reads: str = "",
+                 target: Any = None) -> Found:
+    """What `find` finds for the reader. Whoever asks for what is not there is noted, as at the API; showing the page of `action`
+    is no try of it, but of `reads`. Without `reads` both are `action`."""
+    caller = caller_of(request)
+    try:
+        return find(caller)
+    except Refused as refused:
+        recording.refusal(caller, action if request.method == "POST" or not reads else reads, target, refused)
+        raise Http404 from refused
 
 
 def posted(request: HttpRequest) -> QueryDict | None:

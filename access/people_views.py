@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.mfa.models import Authenticator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from access import once, operations, pages, people, people_forms, people_gate, policies
 from access.models import AccessKey, Role, User
-from access.pages import ActionForm, caller_of, done, page, posted
+from access.pages import ActionForm, caller_of, done, found_or_404, page, posted
 from access.proving import proved
 from access.rules import why_not_permitted
-from audit import recording
 from base import ids
-from base.refusal import Refusal, Refused
+from base.refusal import Refusal
 
 FORMS = ["GET", "HEAD", "POST"]
 EXAMPLE = """{
@@ -34,12 +33,7 @@ EXAMPLE = """{
 
 def person_or_404(request: HttpRequest, name: str, action: str) -> User:
     """Whoever asks for somebody who is not there is noted; a person of another account is not there."""
-    caller = caller_of(request)
-    try:
-        return people_gate.user_for(caller, name)
-    except Refused as refused:
-        recording.refusal(caller, action if request.method == "POST" else "GetUser", ("user", name), refused)
-        raise Http404 from refused
+    return found_or_404(request, lambda caller: people_gate.user_for(caller, name), action, "GetUser", ("user", name))
 
 
 def person_url(user: User) -> str:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from access import pages
 from access.models import Account
-from access.pages import caller_of, done, page, posted
+from access.pages import caller_of, done, found_or_404, page, posted
 from access.rules import why_not_permitted
 from audit import recording
 from backups import forms, lookup, operations, proofs, rules, uploads
@@ -31,12 +31,7 @@ FEW_DRILLS, AT_ONCE, TOO_LARGE = 8, 2000, 413
 
 def backup_or_404(request: HttpRequest, backup_id: str, action: str) -> Backup:
     """Whoever asks for a backup that is not there is noted; showing the page of `action` is no try of it."""
-    caller = caller_of(request)
-    try:
-        return lookup.backup_for(caller, backup_id)
-    except Refused as refused:
-        recording.refusal(caller, action if request.method == "POST" else "DescribeBackup", None, refused)
-        raise Http404 from refused
+    return found_or_404(request, lambda caller: lookup.backup_for(caller, backup_id), action, "DescribeBackup")
 
 
 def _instances(caller: Caller) -> list[Instance]:
@@ -91,11 +86,7 @@ def _why_not(caller: Caller, backup: Backup, action: str) -> tuple[Refusal, ...]
 def of_instance(request: HttpRequest, instance_id: str) -> HttpResponse:
     """The card on the page of an instance; opened as a page, the list of its backups does the same work."""
     caller = caller_of(request)
-    try:
-        instance = instance_lookup.instance_for(caller, instance_id)
-    except Refused as refused:
-        recording.refusal(caller, "ListBackups", None, refused)
-        raise Http404 from refused
+    instance = found_or_404(request, lambda caller: instance_lookup.instance_for(caller, instance_id), "ListBackups")
     if not request.htmx:  # type: ignore[attr-defined]
         return done(request, f"{reverse('backups:list')}?instance={instance.pk}")
     operations.list_backups(caller, instance=instance, page_size=1)

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from access import lists, pages
-from access.pages import caller_of, done, page, posted
+from access.pages import caller_of, done, found_or_404, page, posted
 from access.rules import why_not_permitted
-from audit import recording
 from base import clock
 from base.caller import Caller
-from base.refusal import Refusal, Refused
+from base.refusal import Refusal
 from keys import aliasing, forms, gate, lookup, operations, showing
 from keys.key_pages import alias_names, key_or_404, key_url
 from keys.models import Alias
 
 
 def _alias_or_404(request: HttpRequest, action: str) -> Alias:
-    caller: Caller = caller_of(request)
-    try:
-        return lookup.alias_for(caller, request.GET.get("name", ""))
-    except Refused as refused:
-        recording.refusal(caller, action if request.method == "POST" else "ListAliases", None, refused)
-        raise Http404 from refused
+    return found_or_404(request, lambda caller: lookup.alias_for(caller, request.GET.get("name", "")), action, "ListAliases")
 
 
 def _why_not_repoint(caller: Caller, alias: Alias) -> tuple[Refusal, ...]:

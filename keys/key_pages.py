@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 
-from access.pages import caller_of, page
-from audit import recording
-from base.refusal import Refused
+from access.pages import caller_of, found_or_404, page
 from instances import lookup as instance_lookup
 from keys import lookup, operations, showing
 from keys.models import Alias, Key
@@ -35,12 +33,7 @@ class Tab:
 def key_or_404(request: HttpRequest, key_id: str, action: str) -> Key:
     """By id only: an alias would be a second address of the same page. Whoever asks for a key that is not there is
     noted, as at the API; showing the page of `action` is no try of it."""
-    caller = caller_of(request)
-    try:
-        return lookup.key_for_id(caller, key_id)
-    except Refused as refused:
-        recording.refusal(caller, action if request.method == "POST" else "DescribeKey", None, refused)
-        raise Http404 from refused
+    return found_or_404(request, lambda caller: lookup.key_for_id(caller, key_id), action, "DescribeKey")
 
 
 def key_read(request: HttpRequest, key_id: str, action: str = "DescribeKey") -> Key:

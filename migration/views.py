@@ -11,11 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from access import pages
-from access.pages import ActionForm, caller_of, done, page, posted
+from access.pages import ActionForm, caller_of, done, found_or_404, page, posted
 from access.rules import why_not_permitted
-from audit import recording
 from base.page import Page
-from base.refusal import Refused
 from instances import lookup as instance_lookup
 from instances.models import Instance
 from keys import quota
@@ -28,12 +26,7 @@ KEPT = (*states.DONE, RunState.STOPPED)
 
 
 def run_or_404(request: HttpRequest, run_id: str) -> Run:
-    caller = caller_of(request)
-    try:
-        return lookup.run_for(caller, run_id)
-    except Refused as refused:
-        recording.refusal(caller, "DescribeMigration", None, refused)
-        raise Http404 from refused
+    return found_or_404(request, lambda caller: lookup.run_for(caller, run_id), "DescribeMigration")
 
 
 @require_safe

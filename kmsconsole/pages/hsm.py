@@ -8,20 +8,21 @@ from typing import Any
 
 from django import forms
 from django.db.models import Count, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from access.pages import ActionForm, caller_of, done, page, posted, refused_page
+from access.pages import ActionForm, caller_of, done, found_or_404, page, posted, refused_page
 from access.rules import why_not_permitted
 from audit import recording
 from base.caller import Caller
 from base.refusal import Refused
 from crypto.hsm.troubles import Trouble
-from instances import hsm_opening, hsm_operations, lookup
+from instances import hsm_opening, hsm_operations
 from instances.hsm_models import ClusterState, HsmCluster, HsmMember, HsmObject, MemberState, ObjectState
 from instances.models import Instance
+from instances.pages import instance_or_404
 from keys.models import Key
 from keys.states import HSM_ENCRYPTED_DATABASE, State
 from kmsconsole import hsm_words
@@ -123,12 +124,7 @@ def cluster_list(request: HttpRequest) -> HttpResponse:
 
 
 def _cluster_or_404(request: HttpRequest, cluster_id: str, action: str) -> HsmCluster:
-    caller = caller_of(request)
-    try:
-        return hsm_operations.cluster_named(caller, cluster_id)
-    except Refused as refused:
-        recording.refusal(caller, action, None, refused)
-        raise Http404 from refused
+    return found_or_404(request, lambda caller: hsm_operations.cluster_named(caller, cluster_id), action)
 
 
 @require_safe
@@ -162,19 +158,10 @@ class Connecting(ActionForm):
     test = forms.BooleanField(required=False)
 
 
-def _instance_or_404(request: HttpRequest, instance_id: str, action: str) -> Instance:
-    caller = caller_of(request)
-    try:
-        return lookup.instance_for(caller, instance_id)
-    except Refused as refused:
-        recording.refusal(caller, action if request.method == "POST" else "GetKmsInstance", None, refused)
-        raise Http404 from refused
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 def connect(request: HttpRequest, instance_id: str) -> HttpResponse:
     """Choose a cluster, see each check with its result, then connect. All of it works again after a disconnection."""
-    caller, instance = caller_of(request), _instance_or_404(request, instance_id, "ConnectKmsInstance")
+    caller, instance = caller_of(request), instance_or_404(request, instance_id, "ConnectKmsInstance")
     clusters = list(_clusters(caller).filter(instance=None)) + list(_clusters(caller).filter(instance=instance))
     form, checks, chosen = Connecting(posted(request)), None, clusters[0] if len(clusters) == 1 else None
     if form.is_valid():
@@ -193,7 +180,7 @@ def connect(request: HttpRequest, instance_id: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def disconnect(request: HttpRequest, instance_id: str) -> HttpResponse:
-    caller, instance = caller_of(request), _instance_or_404(request, instance_id, "DisconnectKmsInstance")
+    caller, instance = caller_of(request), instance_or_404(request, instance_id, "DisconnectKmsInstance")
     form, back = ActionForm(posted(request)), reverse("instances:detail", args=[instance.pk])
     if form.is_valid():
         with form.catching(caller, "DisconnectKmsInstance"):

@@ -21,12 +21,12 @@ from base.caller import Caller
 from base.refusal import Refusal
 from instances import forms, gate, lookup, operations, plans, states
 from instances.models import Instance
+from instances.pages import instance_or_404
 from keys import operations as key_operations
 from keys import quota
 from keys.models import Alias, Key
 from keys.operations.releasing import why_not_release
 from keys.states import CRYPTOGRAPHY
-from kmsconsole.pages.instances import instance_or_404
 
 FORM = require_http_methods(["GET", "HEAD", "POST"])
 LOOKED_AT = 50_000

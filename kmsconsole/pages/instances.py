@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -14,12 +14,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from access import pages
 from access.dates import days_between
 from access.pages import caller_of, done, page, posted
-from audit import recording
 from base.caller import Caller
-from base.refusal import Refusal, Refused
+from base.refusal import Refusal
 from instances import gate, lookup, operations, rules
 from instances.forms import TERMS
 from instances.models import Instance, WrappingKey
+from instances.pages import instance_or_404
 from instances.rules import Facts
 from instances.states import SHOWN_AFTER_RELEASE
 from instances.states import State as InstanceState
@@ -91,16 +91,6 @@ def instance_list(request: HttpRequest) -> HttpResponse:
     gone = Instance.objects.of(caller.account).filter(type=tab, released_at__gt=since).order_by("-released_at", "id")
     return page(request, "instances/list.html", tab=tab, found=found, rows=shown(caller, found.items), gone=gone,
                 why_not_order=lookup.why_nobody_orders(caller))
-
-
-def instance_or_404(request: HttpRequest, instance_id: str, action: str) -> Instance:
-    """Whoever asks for an instance that is not there is noted; showing the page of `action` is no try of it."""
-    caller = caller_of(request)
-    try:
-        return lookup.instance_for(caller, instance_id)
-    except Refused as refused:
-        recording.refusal(caller, action if request.method == "POST" else "GetKmsInstance", None, refused)
-        raise Http404 from refused
 
 
 @require_safe
