@@ -51,6 +51,20 @@ def _show(request: HttpRequest, template: str, instance: Instance, form: ActionF
                 name=str(instance), back=_url(instance), why_not=why_not, **more)
 
 
+def _dialog(request: HttpRequest, instance: Instance, action: str, template: str, form: ActionForm,
+            operation: Callable[..., Instance], toast: Callable[[], str],
+            more: Callable[[], dict[str, Any]] = dict) -> HttpResponse:
+    """The page of one operation, which takes what the form cleans by the same names. toast and more: asked for only where they
+    show, after the operation."""
+
+    def work(caller: Caller, given: dict[str, Any]) -> str:
+        operation(caller, instance, **given)
+        return toast()
+
+    return _act(request, instance, action, form, work) or _show(
+        request, template, instance, form, gate.reasons(action, caller_of(request), instance), **more())
+
+
 @FORM
 def new(request: HttpRequest) -> HttpResponse:
     caller = caller_of(request)
@@ -73,26 +87,14 @@ def new(request: HttpRequest) -> HttpResponse:
 def enable(request: HttpRequest, instance_id: str) -> HttpResponse:
     instance = instance_or_404(request, instance_id, "ConnectKmsInstance")
     form = forms.Networks(posted(request))
-
-    def work(caller: Caller, given: dict[str, Any]) -> str:
-        operations.enable_instance(caller, instance, **given)
-        return _("Enabled.")
-
-    return _act(request, instance, "ConnectKmsInstance", form, work) or _show(
-        request, "enable", instance, form, gate.reasons("ConnectKmsInstance", caller_of(request), instance))
+    return _dialog(request, instance, "ConnectKmsInstance", "enable", form, operations.enable_instance, lambda: _("Enabled."))
 
 
 @FORM
 def rename(request: HttpRequest, instance_id: str) -> HttpResponse:
     instance = instance_or_404(request, instance_id, "UpdateKmsInstance")
     form = forms.Name(posted(request), initial={"name": instance.name})
-
-    def work(caller: Caller, given: dict[str, Any]) -> str:
-        operations.rename_instance(caller, instance, **given)
-        return _("Renamed.")
-
-    return _act(request, instance, "UpdateKmsInstance", form, work) or _show(
-        request, "rename", instance, form, gate.reasons("UpdateKmsInstance", caller_of(request), instance))
+    return _dialog(request, instance, "UpdateKmsInstance", "rename", form, operations.rename_instance, lambda: _("Renamed."))
 
 
 @FORM
@@ -101,68 +103,42 @@ def upgrade(request: HttpRequest, instance_id: str) -> HttpResponse:
     had = {"spec": instance.spec, "key_quota": instance.key_quota, "secret_quota": instance.secret_quota,
            "vpc_quota": instance.vpc_quota}
     form = forms.Quotas(posted(request), initial=had)
-
-    def work(caller: Caller, given: dict[str, Any]) -> str:
-        operations.upgrade_instance(caller, instance, **given)
-        return _("Upgraded.")
-
-    return _act(request, instance, "ModifyInstance", form, work) or _show(
-        request, "upgrade", instance, form, gate.reasons("ModifyInstance", caller_of(request), instance), had=had,
-        plans=[spec for spec in plans.PLANS[instance.type] if spec >= instance.spec])
+    return _dialog(request, instance, "ModifyInstance", "upgrade", form, operations.upgrade_instance,
+                   lambda: _("Upgraded."), lambda: {
+                       "had": had, "plans": [spec for spec in plans.PLANS[instance.type] if spec >= instance.spec]})
 
 
 @FORM
 def renew(request: HttpRequest, instance_id: str) -> HttpResponse:
     instance = instance_or_404(request, instance_id, "RenewInstance")
     form = forms.Months(posted(request), initial={"months": 12})
-
-    def work(caller: Caller, given: dict[str, Any]) -> str:
-        operations.renew_instance(caller, instance, **given)
-        return _("Renewed until %(date)s.") % {"date": dates.clock_time(instance.end_at)}
-
-    return _act(request, instance, "RenewInstance", form, work) or _show(
-        request, "renew", instance, form, gate.reasons("RenewInstance", caller_of(request), instance), terms=forms.TERMS)
+    return _dialog(request, instance, "RenewInstance", "renew", form, operations.renew_instance,
+                   lambda: _("Renewed until %(date)s.") % {"date": dates.clock_time(instance.end_at)},
+                   lambda: {"terms": forms.TERMS})
 
 
 @FORM
 def auto_renewal(request: HttpRequest, instance_id: str) -> HttpResponse:
     instance = instance_or_404(request, instance_id, "SetRenewal")
     form = forms.Months(posted(request), initial={"months": instance.auto_renewal_months})
-
-    def work(caller: Caller, given: dict[str, Any]) -> str:
-        operations.set_renewal(caller, instance, **given)
-        return _("Automatic renewal is on.") if instance.auto_renewal_months else _("Automatic renewal is off.")
-
-    return _act(request, instance, "SetRenewal", form, work) or _show(
-        request, "auto_renewal", instance, form, gate.reasons("SetRenewal", caller_of(request), instance),
-        renewals=plans.AUTO_RENEWALS)
+    return _dialog(request, instance, "SetRenewal", "auto_renewal", form, operations.set_renewal,
+                   lambda: _("Automatic renewal is on.") if instance.auto_renewal_months else _("Automatic renewal is off."),
+                   lambda: {"renewals": plans.AUTO_RENEWALS})
 
 
 @FORM
 def grace_policy(request: HttpRequest, instance_id: str) -> HttpResponse:
     instance = instance_or_404(request, instance_id, "SetGracePolicy")
     form = forms.Policy(posted(request), initial={"policy": instance.grace_policy})
-
-    def work(caller: Caller, given: dict[str, Any]) -> str:
-        operations.set_grace_policy(caller, instance, **given)
-        return _("Saved.")
-
-    return _act(request, instance, "SetGracePolicy", form, work) or _show(
-        request, "grace_policy", instance, form, gate.reasons("SetGracePolicy", caller_of(request), instance))
+    return _dialog(request, instance, "SetGracePolicy", "grace_policy", form, operations.set_grace_policy, lambda: _("Saved."))
 
 
 @FORM
 def make_default(request: HttpRequest, instance_id: str) -> HttpResponse:
     instance = instance_or_404(request, instance_id, "SetDefaultKmsInstance")
     form = forms.Change(posted(request))
-
-    def work(caller: Caller, given: dict[str, Any]) -> str:
-        operations.set_default_instance(caller, instance, **given)
-        return _("It is the default instance now.")
-
-    return _act(request, instance, "SetDefaultKmsInstance", form, work) or _show(
-        request, "make_default", instance, form, gate.reasons("SetDefaultKmsInstance", caller_of(request), instance),
-        before=lookup.default_instance(instance.account_id))
+    return _dialog(request, instance, "SetDefaultKmsInstance", "make_default", form, operations.set_default_instance,
+                   lambda: _("It is the default instance now."), lambda: {"before": lookup.default_instance(instance.account_id)})
 
 
 @FORM
@@ -188,8 +164,8 @@ def release(request: HttpRequest, instance_id: str) -> HttpResponse:
     """Pay-as-you-go is released, a subscription unsubscribed; both end the same way. A missing backup alone can be
     overridden, so it is shown apart from what cannot."""
     caller = caller_of(request)
-    action = "RefundInstance" if instance_or_404(request, instance_id, "ReleaseKmsInstance").has_term else "ReleaseKmsInstance"
-    instance = instance_or_404(request, instance_id, action)
+    instance = instance_or_404(request, instance_id, "ReleaseKmsInstance")
+    action = "RefundInstance" if instance.has_term else "ReleaseKmsInstance"
     names = [str(instance).strip(), instance.pk]
     form = forms.Release(posted(request), names=names)
 
