@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,7 @@ from backups import files, operations
 from backups.models import Backup
 from backups.operations.moving import Exported, blocks
 from backups.states import State
-from base.caller import Caller
 from base.clock import iso
-from base.refusal import Refused
 from instances.models import Instance
 from kmsconsole import shell
 
@@ -39,7 +36,7 @@ class Command(BaseCommand):
             raise CommandError(f"{options['download']} exists already")
         caller = shell.operator()
         with shell.clear_errors():
-            backup = carried_out(caller, operations.create_backup(caller, instance))
+            backup = shell.carried_out(operations.run_backup, caller, operations.create_backup(caller, instance))
             if backup.state != State.SUCCEEDED:
                 raise CommandError(f"the backup {backup.pk} failed: {backup.error}")
             made = operations.download_backup(caller, backup) if options["download"] is not None else None
@@ -59,21 +56,6 @@ class Command(BaseCommand):
         self.stdout.write(f"{backup.pk}: {backup.key_count} keys, {backup.version_count} versions, {backup.size} bytes")
         if made is not None:
             self.stdout.write(f"Encryption key, shown this once: {made.encryption_key}")
-
-
-def carried_out(caller: Caller, backup: Backup) -> Backup:
-    """By us, or by the clock where it was faster."""
-    try:
-        return operations.run_backup(caller, backup)
-    except files.Busy:
-        pass
-    except Refused as refused:
-        if refused.first.slug != "changed_meanwhile":
-            raise
-    while backup.state in (State.WAITING, State.RUNNING):
-        time.sleep(0.2)
-        backup.refresh_from_db()
-    return backup
 
 
 def save(made: Exported, target: Path) -> None:

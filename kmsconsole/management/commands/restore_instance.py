@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from backups import files, operations
+from backups import operations
 from backups.models import Backup, Restore, RestoredKey
-from backups.states import State
 from base.caller import Caller
-from base.refusal import Refused
 from instances.models import Instance
 from kmsconsole import environment, shell
 
@@ -47,7 +44,7 @@ class Command(BaseCommand):
                     for plan in operations.foretold(caller, backup, target, keys=wanted, again=options["again"])])}
             else:
                 asked = operations.restore_backup(caller, backup, target, keys=wanted, again=options["again"])
-                told = _report(carried_out(caller, asked))
+                told = _report(shell.carried_out(operations.run_restore, caller, asked))
         told = {"backup": backup.pk, "into": target.pk, **told}
         if options["json"]:
             self.stdout.write(json.dumps(told))
@@ -68,22 +65,6 @@ def _backup(caller: Caller, target: Instance, source: str) -> Backup:
     if backup is None:
         raise CommandError(f"there is no file and no backup {source!r} of the account of {target.pk}")
     return backup
-
-
-def carried_out(caller: Caller, restore: Restore) -> Restore:
-    """By us, or by the clock where it was faster."""
-    try:
-        return operations.run_restore(caller, restore)
-    except files.Busy:
-        pass
-    except Refused as refused:
-        if refused.first.slug != "changed_meanwhile":
-            raise
-    restore.refresh_from_db()
-    while restore.state in (State.WAITING, State.RUNNING):
-        time.sleep(0.2)
-        restore.refresh_from_db()
-    return restore
 
 
 def _report(restore: Restore) -> dict[str, Any]:
