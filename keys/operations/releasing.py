@@ -47,22 +47,24 @@ def _release(caller: Caller, action: str, instance: Instance, why_not: WhyNot, *
     return instance
 
 
+def _as_wished(caller: Caller, action: str, instance: Instance, *, forced: bool, revision: int | None) -> Instance:
+    still_as_seen(instance, revision)
+    return _release(caller, action, instance,
+                    lambda facts, contents: rules.why_not_release(action, facts, contents, forced=forced), forced=forced)
+
+
 @recording.operation("ReleaseKmsInstance")
 def release_kms_instance(caller: Caller, instance: Instance, *, force_delete_without_backup: bool = False,
                          revision: int | None = None) -> Instance:
     """Of a pay-as-you-go instance, at any time. Needs a backup that holds all its keys, unless it is forced."""
-    still_as_seen(instance, revision)
-    return _release(caller, "ReleaseKmsInstance", instance, lambda facts, contents: rules.why_not_release(
-        "ReleaseKmsInstance", facts, contents, forced=force_delete_without_backup), forced=force_delete_without_backup)
+    return _as_wished(caller, "ReleaseKmsInstance", instance, forced=force_delete_without_backup, revision=revision)
 
 
 @recording.operation("RefundInstance")
 def refund_instance(caller: Caller, instance: Instance, *, force_delete_without_backup: bool = False,
                     revision: int | None = None) -> Instance:
     """Unsubscribes a subscription, which releases the instance. Needs the same backup."""
-    still_as_seen(instance, revision)
-    return _release(caller, "RefundInstance", instance, lambda facts, contents: rules.why_not_release(
-        "RefundInstance", facts, contents, forced=force_delete_without_backup), forced=force_delete_without_backup)
+    return _as_wished(caller, "RefundInstance", instance, forced=force_delete_without_backup, revision=revision)
 
 
 @recording.operation("ReleaseExpiredInstance")
