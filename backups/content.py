@@ -169,11 +169,6 @@ def read(source: BinaryIO, key: FileKey) -> Iterator[SavedKey]:
     raise Unreadable("damaged")
 
 
-def instance_in(source: BinaryIO, key: FileKey) -> dict[str, Any]:
-    """The columns of the instance as it was, of a file whose opening has been read."""
-    return columns.unpacked(Instance, _value(next(lines(source, key), b"")).get("instance"))
-
-
 def _value(line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line)

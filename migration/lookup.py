@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
@@ -169,7 +169,3 @@ def refusal_in(text: str) -> Refusal | None:
     facts = {name: datetime.fromisoformat(value["at"]) if isinstance(value, dict) else value
              for name, value in row["facts"].items()}
     return Refusal(row["code"], facts, row["reason"], row["who"], row["lifted_by"])
-
-
-def refusals_in(items: Iterable[Item]) -> list[tuple[Item, Refusal | None]]:
-    return [(item, refusal_in(item.reason)) for item in items]
