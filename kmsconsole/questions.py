@@ -1,7 +1,7 @@
 """The questions people ask about deleting, managing and losing keys, answered from what the account holds at this moment.
 
-Counts stop at `MOST`: on a page of answers "more than a thousand" says as much as the number, and costs the same in every
-estate.
+Counts stop at `access.lists.CAP`: on a page of answers "more than a thousand" says as much as the number, and costs the same in
+every estate.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy
 
+from access import lists
 from base.caller import Caller
 from instances.models import Instance
 from keys.models import Key
 from keys.states import State
-
-MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +40,8 @@ class Question:
     lines: tuple[Line, ...] = ()
 
 
-def count(rows: QuerySet[Any]) -> int:
-    """At most `MOST` + 1."""
-    return rows[:MOST + 1].count()
-
-
-def shown(number: int) -> str:
-    return _("more than %(n)s") % {"n": f"{MOST:,}"} if number > MOST else f"{number:,}"
+def shown(count: lists.Count) -> str:
+    return _("more than %(n)s") % {"n": f"{count.n:,}"} if count.more else f"{count.n:,}"
 
 
 # (sentence for one, for many), by what is counted.
@@ -88,7 +82,7 @@ def questions(caller: Caller) -> list[Question]:
         "hsm": (own.filter(protection_level="HSM"), keys),
         "waiting": (living.filter(state=State.PENDING_IMPORT), f"{keys}?state=PendingImport"),
     }
-    lines = {name: _line(COUNTED[name], count(found), url) for name, (found, url) in rows.items()}
+    lines = {name: _line(COUNTED[name], lists.count(found), url) for name, (found, url) in rows.items()}
     return [
         Question("delete", _("Can I delete a key?"),
                  _("Yes, by scheduling it 7 to 366 days ahead. The key stops at once, and until the date you can cancel. Disable "
@@ -116,6 +110,6 @@ def questions(caller: Caller) -> list[Question]:
     ]
 
 
-def _line(sentence: Promise, number: int, url: str) -> tuple[Line, ...]:
+def _line(sentence: Promise, count: lists.Count, url: str) -> tuple[Line, ...]:
     """Nothing where there is nothing to count."""
-    return (Line(str(sentence % {"number": number, "n": shown(number)}), url),) if number else ()
+    return (Line(str(sentence % {"number": count.n, "n": shown(count)}), url),) if count.n else ()

@@ -25,7 +25,6 @@ from keys.states import State
 from keys.usage import Day
 from kmsconsole.pages import hsm
 from kmsconsole.pages.instances import SOON_DAYS, Shown, shown
-from kmsconsole.questions import count
 
 MOST = 7
 RECENT, LOOKED_AT = 8, 5000
@@ -46,7 +45,7 @@ def overview(request: HttpRequest) -> HttpResponse:
                 serving=sum(1 for line in lines if line.facts.state == "Connected"),
                 due=due, next_due=next((key for key in due if _is_to_come(key, caller.at)), None),
                 aliases=Alias.objects.filter(account_id=caller.account).count(), events=_events(caller),
-                old=count(living.filter(edition=Key.Edition.V1)), plot=_plot(caller), root_key=_root_key(caller),
+                plot=_plot(caller), root_key=_root_key(caller),
                 why_not_create=lookup.why_nobody_creates(caller))
 
 
