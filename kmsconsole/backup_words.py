@@ -8,9 +8,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from access.labels import Label
 from backups.models import Backup
 from backups.states import Kind, Outcome, State
-from kmsconsole.state_labels import Label
 
 STATE: dict[str, Label] = {
     State.WAITING: Label(pgettext_lazy("state of a backup", "Waiting"), "info", "clock"),

@@ -10,10 +10,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from access.labels import Label
 from crypto.hsm.checks import STEPS
 from crypto.hsm.troubles import Trouble
 from instances.hsm_models import ClusterState, HsmMember, MemberState
-from kmsconsole.state_labels import Label
 
 # trouble -> (what is wrong, what to do)
 TROUBLES: dict[str, tuple[Promise, Promise]] = {

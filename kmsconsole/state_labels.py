@@ -1,21 +1,12 @@
-"""How a state shows: word, tone and icon, in one table each. A colour never stands alone."""
+"""How the states of keys and instances show, in one table each."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 
+from access.labels import Label
 from instances.states import State as InstanceState
 from keys.states import State as KeyState
-
-
-class Label(NamedTuple):
-    word: str | Promise
-    tone: str
-    icon: str
-
 
 KEY: dict[str, Label] = {
     KeyState.ENABLED: Label(pgettext_lazy("state of a key", "Enabled"), "ok", "circle-check"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from access.labels import Label
 from base.caller import Caller
 from base.refusal import Refusal
 from keys.models import Alias, Key
@@ -21,13 +21,6 @@ SHOWN = {rules.Kind.ERROR: ("stop", "circle-x"), rules.Kind.HIDDEN: ("stop", "ci
          rules.Kind.CONSENT: ("care", "triangle-alert"), rules.Kind.WARNING: ("care", "triangle-alert"),
          rules.Kind.NOTE: ("pass", "circle-check")}
 ORDER = [*SHOWN]
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    word: str | Promise
-    tone: str
-    icon: str
 
 
 RUNS: dict[str, Label] = {

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
 from access import dates
+from access.labels import Label
 from access.pages import PAGE_SIZES
 from base import clock
 from base.page import Page
@@ -22,7 +23,7 @@ from crypto.specs import ENCRYPT_DECRYPT, GENERATE_VERIFY_MAC, SIGN_VERIFY
 from kmsconsole import refusal_texts
 from kmsconsole.browsers import told as browser_told
 from kmsconsole.context import ROLE_WORDS, ROLES
-from kmsconsole.state_labels import INSTANCE, KEY, Label
+from kmsconsole.state_labels import INSTANCE, KEY
 
 register = template.Library()
 
