@@ -30,6 +30,7 @@ def test_walk(open_browser, live_api, language):
     page.goto(f"{live_api.console_url}/login/")
     page.locator("summary").first.click()
     page.get_by_role("button", name={"en": "English", "ja": "日本語", "zh-Hans": "简体中文"}[language]).click()
+    expect(page.locator("html")).to_have_attribute("lang", language)  # else the next page may cut the answer off
     log_in(page, live_api)
     page.locator(".side .last a").click()
     expect(page.locator(".band.old h2")).to_contain_text(ended)

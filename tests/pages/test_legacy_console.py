@@ -128,3 +128,11 @@ def test_charlie_sees_nothing(charlies, alice):
     key = estate.key(alice)
     assert charlies.get(reverse("v1:detail", args=[key.pk])).status_code == 404
     assert act(charlies, key, "disable").status_code == 404
+
+
+@pytest.mark.parametrize("slug", ["disable", "rotation", "delete"])
+def test_a_dialog_is_the_form_alone(alices, alice, slug):
+    """Whatever htmx puts into the page's dialog must not bring the whole page with it."""
+    answer = alices.get(reverse("v1:act", args=[estate.key(alice).pk, slug]),
+                        headers={"HX-Request": "true", "HX-Target": "modal"}).content.decode()
+    assert "<form" in answer and "<html" not in answer and "data-close" in answer
