@@ -128,17 +128,17 @@ class AccessKey(models.Model):
 
 
 class UsedNonce(models.Model):
-    """A signature nonce that may not come again. The unique constraint is the atomic test of all workers."""
+    """A signature nonce that may not come again. The unique constraint is the atomic test of all workers.
 
-    access_key_id = models.CharField(max_length=64)
-    nonce = models.CharField(max_length=128)
+    Of AccessKey and nonce only a digest is kept (`access.operations.nonce_digest`): the index is led by random values whatever it
+    holds, and a third of its size is a third of the pages that each commit has to write.
+    """
+
+    digest = models.BinaryField(max_length=16, unique=True)
     forget_at = models.DateTimeField(db_index=True, help_text="real time; after it the timestamp cannot pass any more")
 
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["access_key_id", "nonce"], name="nonce_once")]
-
     def __str__(self) -> str:
-        return self.nonce
+        return bytes(self.digest).hex()
 
 
 class RootKeyCheck(models.Model):

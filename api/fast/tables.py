@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any, Protocol
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -19,7 +18,7 @@ from audit.recording import Entry
 from audit.turns import Turn
 
 Facts = Mapping[tuple[str, Any], tuple[Any, ...]]
-Nonce = tuple[str, str, datetime]
+Nonce = tuple[bytes, datetime]  # `access.operations.nonce_digest`, when it may be forgotten
 
 # In the order in which they are locked: an operation that holds several takes them in the same order. A policy has no lock of its
 # own; whoever changes those of a user locks the user (`access.operations`).
@@ -32,14 +31,13 @@ _ROWS = {
     "alias": "SELECT id, account_id, name, key_id FROM keys_alias",
 }
 _POLICIES = "SELECT user_id, name, document FROM access_userpolicy WHERE user_id {} ORDER BY user_id, name"
-_ONCE = "ON CONFLICT (access_key_id, nonce) DO NOTHING"
-_NONCE = ("access_key_id", "nonce", "forget_at")
-_COLUMNS = tuple(Entry.__dataclass_fields__)
+_ONCE = "ON CONFLICT (digest) DO NOTHING"
+_NONCE = ("digest", "forget_at")
+_COLUMNS = Entry._fields
 # A column of the table that an entry does not know takes its model's default.
 _OTHERS = tuple((str(field.column), field.get_default()) for field in Event._meta.concrete_fields
                 if field.column not in (*_COLUMNS, "id"))
 _ALL = (*_COLUMNS, *(column for column, _ in _OTHERS))
-_after_at = attrgetter(*_COLUMNS[1:])
 _DEFAULTS = tuple(value for _, value in _OTHERS)
 
 
@@ -112,7 +110,7 @@ class Sqlite:
         return rows
 
     def claim(self, nonces: Sequence[Nonce]) -> list[bool]:
-        rows = [(key, text, _stored(keep_until)) for key, text, keep_until in nonces]
+        rows = [(digest, _stored(keep_until)) for digest, keep_until in nonces]
         self._raw.execute("SAVEPOINT nonces")
         if self._insert("access_usednonce", _NONCE, rows, _ONCE) == len(rows):
             return [True] * len(rows)
@@ -121,7 +119,7 @@ class Sqlite:
         return [self._insert("access_usednonce", _NONCE, [row], _ONCE) == 1 for row in rows]
 
     def store(self, entries: Sequence[Entry]) -> None:
-        self._insert("audit_event", _ALL, [(_stored(entry.at), *_after_at(entry), *_DEFAULTS) for entry in entries])
+        self._insert("audit_event", _ALL, [(_stored(entry.at), *entry[1:], *_DEFAULTS) for entry in entries])
 
     def _insert(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], tail: str = "") -> int:
         count = 0
@@ -177,17 +175,16 @@ class Postgres:
 
     def claim(self, nonces: Sequence[Nonce]) -> list[bool]:
         # Sorted: two workers that were sent the same nonces must not wait for each other in a circle.
-        keys, texts, times = zip(*sorted(nonces), strict=True)
+        digests, times = zip(*sorted(nonces), strict=True)
         rows = self._raw.execute(
-            "INSERT INTO access_usednonce (access_key_id, nonce, forget_at)"
-            " SELECT * FROM unnest(%s::text[], %s::text[], %s::timestamptz[])"
-            " ON CONFLICT (access_key_id, nonce) DO NOTHING RETURNING access_key_id, nonce", [[*keys], [*texts], [*times]])
-        new = {(row[0], row[1]) for row in rows}
+            f"INSERT INTO access_usednonce (digest, forget_at) SELECT * FROM unnest(%s::bytea[], %s::timestamptz[])"  # noqa: S608
+            f" {_ONCE} RETURNING digest", [[*digests], [*times]])
+        new = {bytes(row[0]) for row in rows}
         # Of two alike in one group only the first finds its own still in the set.
-        return [(key, text) in new and not new.discard((key, text)) for key, text, _ in nonces]  # type: ignore[func-returns-value]
+        return [digest in new and not new.discard(digest) for digest, _ in nonces]  # type: ignore[func-returns-value]
 
     def store(self, entries: Sequence[Entry]) -> None:
-        columns = zip(*((entry.at, *_after_at(entry)) for entry in entries), strict=True)
+        columns = zip(*entries, strict=True)
         arrays = ",".join(f"%s::{kind}[]" for kind in self._EVENT_TYPES)
         names, defaults = ",".join(_COLUMNS), "".join(",%s" for _ in _DEFAULTS)
         query = (f"INSERT INTO audit_event ({','.join(_ALL)}) SELECT {names}{defaults}"  # noqa: S608 - names of our own
