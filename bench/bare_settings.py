@@ -1,11 +1,13 @@
-"""A bare Django project with the same apps: what `manage.py check` is compared with."""
+"""A bare Django project with the same apps of others and their pages: what `manage.py check` is compared with."""
 
 SECRET_KEY = "bench"  # noqa: S105 - nothing is signed with it
 INSTALLED_APPS = [
     "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions",
-    "django.contrib.messages", "django.contrib.staticfiles", "allauth", "allauth.account", "csp", "django_htmx", "lucide",
+    "django.contrib.messages", "django.contrib.staticfiles", "allauth", "allauth.account", "allauth.mfa", "allauth.usersessions",
+    "allauth.socialaccount", "allauth.socialaccount.providers.openid_connect", "csp", "django_htmx", "lucide",
     "template_partials",
 ]
+ROOT_URLCONF = "bench.bare_urls"
 MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware", "django.contrib.auth.middleware.AuthenticationMiddleware",
               "django.contrib.messages.middleware.MessageMiddleware", "allauth.account.middleware.AccountMiddleware"]
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True, "OPTIONS": {"context_processors": [

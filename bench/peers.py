@@ -41,7 +41,7 @@ class Moto:
         body = json.dumps({"KeyId": key, "Plaintext": base64.b64encode(bytes(32)).decode()}).encode()
         head = "".join(f"{name}: {value}\r\n" for name, value in self._headers("Encrypt").items())
         head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}Content-Length: {len(body)}\r\n\r\n"
-        return Call(raw=head.encode() + body, count=200)
+        return Call(raw=head.encode() + body, count=400)
 
     def _headers(self, action: str) -> dict[str, str]:
         return {"X-Amz-Target": f"TrentService.{action}", "Content-Type": "application/x-amz-json-1.1",

@@ -49,7 +49,7 @@ BARE = {"rsa2048_sign_over_bare": ("AsymmetricSign RSA-2048", "RSA-2048 sign"),
 
 def calls(made: Mapping[str, Any]) -> Iterable[tuple[str, str, Call]]:
     """(name of the row, server, call)"""
-    small, large = (base64.b64encode(bytes(size)).decode() for size in (32, 4096))
+    small, large = (base64.b64encode(os.urandom(size)).decode() for size in (32, 4096))
     digest = base64.b64encode(bytes(range(32))).decode()
     encrypt = Call("Encrypt", {"KeyId": made["aes"][0], "Plaintext": small})
     yield "Encrypt 32 bytes", "ours", encrypt

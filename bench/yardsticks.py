@@ -43,9 +43,10 @@ class NoWriter:
     def __init__(self, deliver: Any) -> None:
         self._deliver = deliver
 
-    def add(self, ticket: Any) -> None:
-        ticket.outcome = "done"
-        self._deliver([ticket])
+    def add(self, tickets: Any) -> None:
+        for ticket in tickets:
+            ticket.outcome = "done"
+        self._deliver(tickets)
 
     def stop(self) -> None: ...
     def join(self) -> None: ...

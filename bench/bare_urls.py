@@ -1,0 +1,6 @@
+"""The pages of the bare project."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [path("admin/", admin.site.urls), path("accounts/", include("allauth.urls"))]
