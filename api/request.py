@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from base.refusal import Refusal, Refused
@@ -26,22 +25,24 @@ _NAME = re.compile(r"[A-Za-z0-9_.]{1,64}")
 _CANONICAL = re.compile(
     rb"(?:[A-Za-z0-9._~-]++=(?:[A-Za-z0-9._~-]++|%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF]))*+"
     rb"(?:&(?!\Z)|\Z))++")
-_BASE64 = ((b"%2B", b"+"), (b"%2F", b"/"), (b"%3D", b"="))
+_BASE64 = (("%2B", "+"), ("%2F", "/"), ("%3D", "="))
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """headers: lower-case names; values as WSGI gives them, each character one byte. parameters: query and form merged,
     every name once. canonical: the query as it came, where that is the form that signatures cover; empty where it has to be
     built first. Whatever may hold plaintext stays out of repr, because a repr ends up in logs."""
 
     method: str
-    headers: Mapping[str, str] = field(repr=False)
-    query: Pairs = field(default=(), repr=False)
-    form: Pairs = field(default=(), repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str]
+    query: Pairs = ()
+    form: Pairs = ()
+    body: bytes = b""
     address: str = ""
-    canonical: str = field(default="", repr=False)
+    canonical: str = ""
+
+    def __repr__(self) -> str:
+        return f"Request({self.method!r}, address={self.address!r})"
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -80,26 +81,27 @@ def decode_form(raw: bytes) -> Pairs:
 def decode_canonical(raw: bytes) -> Pairs | None:
     """The pairs of a query that is in canonical form already: encoded as signatures encode, sorted, every name once. None
     for any other, which `decode_form` reads; where both read a query they read the same."""
-    if not _CANONICAL.fullmatch(raw):
+    if not _CANONICAL.fullmatch(raw) or raw.count(b"&") >= FIELD_LIMIT:
         return None
-    pieces = [piece.partition(b"=") for piece in raw.split(b"&")]
-    names = [name for name, _, _ in pieces]
-    if len(names) > FIELD_LIMIT or names != sorted(set(names)):
-        return None
+    pairs, last = [], ""
     try:
-        return tuple((name.decode(), _decoded(value)) for name, _, value in pieces)
+        for piece in raw.decode("ascii").split("&"):
+            name, _, value = piece.partition("=")
+            if name <= last:
+                return None
+            pairs.append((name, _decoded(value) if "%" in value else value))
+            last = name
     except UnicodeDecodeError:
         return None
+    return tuple(pairs)
 
 
-def _decoded(value: bytes) -> str:
-    """Most values are plain or Base64, which takes no search for every percent sign."""
-    if b"%" not in value:
-        return value.decode()
+def _decoded(value: str) -> str:
+    """Most values are Base64, which takes no search for every percent sign."""
     short = value
     for code, character in _BASE64:
         short = short.replace(code, character)
-    return (unquote_to_bytes(value) if b"%" in short else short).decode()
+    return unquote_to_bytes(value).decode() if "%" in short else short
 
 
 def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
@@ -166,12 +168,11 @@ def check_line(method: str, path: str, raw_query: bytes) -> None:
 
 def assemble(method: str, raw_query: bytes, headers: Mapping[str, str], body: bytes, address: str) -> Request:
     """The request of a line that `check_line` has passed. Raises Refused."""
-    is_form = headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
-    if body and not is_form:
+    if body and headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise unparsable("body_is_no_form")
     query = decode_canonical(raw_query)
     if query is not None and not body:
-        return Request(method, headers, query, (), b"", address, raw_query.decode())
+        return Request(method, headers, query, (), b"", address, raw_query.decode("ascii"))
     query, form = decode_form(raw_query), decode_form(body)
     _refuse_twice(query + form)
     return Request(method, headers, query, form, body, address)

@@ -12,9 +12,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
 from django.db import DatabaseError, transaction
 
@@ -29,8 +28,7 @@ R = TypeVar("R")
 _waiting: ContextVar[list[Entry] | None] = ContextVar("waiting", default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One event, ready to be stored; the fields are the columns of `Event`."""
 
     at: datetime
@@ -83,7 +81,7 @@ def entry(caller: Caller, action: str, target: Any = None, *, outcome: str = OK,
 
 def canonical(row: Entry) -> bytes:
     """The bytes a chain will seal: sorted compact JSON of all columns."""
-    return _encode(asdict(row)).encode()
+    return _encode(row._asdict()).encode()
 
 
 @contextmanager
@@ -108,7 +106,7 @@ def write(entries: Iterable[Entry]) -> None:
     if waiting is not None:
         waiting += entries
         return
-    Event.objects.bulk_create([Event(**asdict(row)) for row in entries])
+    Event.objects.bulk_create([Event(**row._asdict()) for row in entries])
 
 
 def record(caller: Caller, action: str, target: Any = None, **facts: Any) -> None:

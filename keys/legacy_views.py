@@ -45,8 +45,8 @@ def through_the_old_door(view: View) -> View:
 def _page(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
     caller = caller_of(request)
     return page(request, template, fragments=("modal",), end_of_service=settings.KMS_LEGACY_END_OF_SERVICE,
-                closed=lookup.legacy_closed(caller.at), ended=caller.at >= settings.KMS_LEGACY_END_OF_SERVICE, left=listing.rows(caller, listing.Asked("old")).count(),
-                **context)
+                closed=lookup.legacy_closed(caller.at), ended=caller.at >= settings.KMS_LEGACY_END_OF_SERVICE,
+                left=listing.rows(caller, listing.Asked("old")).count(), **context)
 
 
 def legacy_key_or_404(request: HttpRequest, key_id: str, action: str) -> Key:

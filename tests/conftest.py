@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from access.models import Account, Role
 from instances.models import Instance
@@ -21,6 +22,10 @@ from tests import make
 from tests.make import Person
 
 pytest_plugins = ["tests.parts", "tests.live", "tests.softhsm"]
+
+# How long an example takes says something about the machine only.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 # Playwright's event loop runs in the thread of the test, which Django would take for an asynchronous view.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"

@@ -33,7 +33,7 @@ from base.caller import Caller
 from keys import gate
 from keys.models import Key
 
-MOST = 256
+MOST = 256  # no more is added to a group that has as many
 CHECK_EVERY = 2.0
 _CHUNK = 500
 _AGAIN = ("40P01", "40001")  # PostgreSQL chose this transaction to end a deadlock; nothing of it has happened
@@ -64,16 +64,16 @@ class Writer(threading.Thread):
     def __init__(self, seen: Seen, settled: Callable[[Sequence[Any]], None]) -> None:
         super().__init__(name="group-writer", daemon=True)
         self._seen, self._settled = seen, settled
-        self._waiting: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Sequence[Ticket]] = queue.SimpleQueue()
         self._tables: Tables | None = None
         self._checked = time.monotonic()
 
-    def add(self, ticket: Ticket) -> None:
-        self._waiting.put(ticket)
+    def add(self, tickets: Sequence[Ticket]) -> None:
+        self._waiting.put(tickets)
 
     def stop(self) -> None:
         """Ends after everything that was added before."""
-        self._waiting.put(None)
+        self._waiting.put(())
 
     def run(self) -> None:
         try:
@@ -90,16 +90,14 @@ class Writer(threading.Thread):
         """Whatever waits; nothing after a while without requests; None at the end."""
         group: list[Ticket] = []
         try:
-            ticket = self._waiting.get(timeout=CHECK_EVERY)
-            while ticket is not None:
-                group.append(ticket)
-                if len(group) == MOST:
+            while tickets := self._waiting.get(timeout=0 if group else CHECK_EVERY):
+                group += tickets
+                if len(group) >= MOST:
                     return group
-                ticket = self._waiting.get_nowait()
         except queue.Empty:
             return group
         if group:
-            self._waiting.put(None)
+            self._waiting.put(())
             return group
         return None
 

@@ -16,13 +16,15 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
+from django.db import DatabaseError, connections
 
-from access.access_keys import is_to_note
+from access.access_keys import is_to_note, note_use
+from access.operations import nonce_digest
 from api import authentication, dispatch, errors, failures, metrics, responding
 from api.calls import CALLS
 from api.errors import Answer
@@ -30,7 +32,7 @@ from api.fast import plans
 from api.fast.group import DONE, NONCE_USED, STALE, UNAVAILABLE, Ticket, Writer
 from api.fast.plans import Plan, Plans
 from api.fast.rows import Blocking, Elsewhere, SeenRows
-from api.fast.seen import Seen, SeenAccess, Unseen
+from api.fast.seen import PEOPLE, Seen, SeenAccess, Unseen
 from api.fast.tables import Nonce
 from api.parameters import KeyId
 from api.rates import CLASS_OF
@@ -52,6 +54,7 @@ THREADS = 8  # for calls through dispatch; each keeps its database connection
 LOOKS = 6  # how much a request may have to read first: AccessKey, alias, keys and versions
 encode = json.JSONEncoder(separators=(",", ":")).encode
 log = logging.getLogger(__name__)
+_GOOD = Answer(200, {})  # of a plan, which writes its payload by itself
 Respond = Callable[[Answer, bytes, str], None]
 
 
@@ -85,9 +88,11 @@ class Lane:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop, self._seen, self._plans = loop, Seen(), Plans()
+        self._noted: dict[str, datetime] = {}  # when this process noted the use of an AccessKey
         self._offset = clock.offset()
         self._limits = settings.KMS_RATE_LIMITS  # a limited call is counted in the database first, by dispatch
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="dispatch")
+        self._ready: list[Worked] = []
         self._writer = Writer(self._seen, lambda group: self._in_loop(self._deliver, group))
         self._writer.start()
 
@@ -123,7 +128,21 @@ class Lane:
             failures.log(log, f"request {request_id}", error)
             self._dispatch(request, request_id, respond)
         else:
-            self._writer.add(ticket)
+            if may_block:
+                self._writer.add([ticket])
+            else:
+                self._collect(ticket)
+
+    def _collect(self, ticket: Worked) -> None:
+        """Goes with all that the loop works out before it looks at its connections again: one larger group costs less than
+        several small ones, and waking the writer for each ticket would cost as much as the signature."""
+        if not self._ready:
+            self._loop.call_soon(self._hand_over)
+        self._ready.append(ticket)
+
+    def _hand_over(self) -> None:
+        ready, self._ready = self._ready, []
+        self._writer.add(ready)
 
     def _block(self, request: Request, request_id: str, respond: Respond) -> None:
         responding.drop_stale_connections()
@@ -164,11 +183,9 @@ class Lane:
         authentication.check_nonce(claim)
         if not access.usable or schemes.why_not(access.key.secret, request, claim, now):
             raise Elsewhere
-        at = (now + self._offset).replace(microsecond=0)
-        if is_to_note(access.key.last_used_at, at):
-            self._seen.forget({access})
-            raise Elsewhere  # dispatch notes the use, once in a while; what is read then knows of it
-        nonce = (access.key.id, claim.nonce, window.keep_until(claim.timestamp, now))
+        at = (now + self._offset if self._offset else now).replace(microsecond=0)
+        self._note_use(access, at)
+        nonce = (nonce_digest(access.key.id, claim.nonce), window.keep_until(claim.timestamp, now))
         asked = Asked(request, request_id, respond, claim, access)
         name, payload = plans.name_of(access.key.id, claim.action, claim.version, request.query)
         plan = None if may_block or request.form else self._plans.get(name, at)
@@ -188,6 +205,16 @@ class Lane:
             self._plans.put(name, plans.made(claim.action, request, rows, entry, answer))
         return Worked(nonce, entry, frozenset(rows.rests_on), rows.uses, "", asked, answer, encode(answer.body).encode())
 
+    def _note_use(self, access: SeenAccess, at: datetime) -> None:
+        """Once in a while, and nobody waits for it: the uses themselves are in the trail."""
+        pk = access.key.id
+        known = max(filter(None, (access.key.last_used_at, self._noted.get(pk))), default=None)
+        if is_to_note(known, at):
+            if len(self._noted) >= PEOPLE:
+                self._noted.clear()
+            self._noted[pk] = at
+            self._pool.submit(_note, pk, known, at)
+
     def _deliver(self, group: Sequence[Worked]) -> None:
         metrics.tally.committed(len(group))
         for ticket in group:
@@ -200,6 +227,14 @@ class Lane:
             else:
                 answer = _trouble(ticket)
                 asked.respond(answer, encode(answer.body).encode(), asked.request_id)
+
+
+def _note(access_key_id: str, known: datetime | None, at: datetime) -> None:
+    responding.drop_stale_connections()
+    try:
+        note_use(access_key_id, known, at)
+    except DatabaseError as error:
+        failures.log(log, "noting the use of an AccessKey", error)
 
 
 def _hang_up(everybody: Barrier) -> None:
@@ -227,9 +262,8 @@ def _planned(plan: Plan, payload: str, nonce: Nonce, asked: Asked) -> Worked | N
         made = plan.kind.work(plan, payload)
     except (Refused, ProviderError):
         return None
-    body = {"RequestId": asked.request_id, **plan.fields, **made}
-    return Worked(nonce, plan.event(asked.request_id, asked.request.address), plan.rests_on, plan.uses, "", asked,
-                  Answer(200, body), encode(body).encode())
+    return Worked(nonce, plan.event(asked.request_id, asked.request.address), plan.rests_on, plan.uses, "", asked, _GOOD,
+                  plan.payload(asked.request_id, made))
 
 
 def _nonce_used(asked: Asked) -> Answer:

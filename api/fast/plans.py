@@ -8,9 +8,11 @@ later it is over. Whatever a plan cannot do (a bad payload, a used key of anothe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
 from api.calls import CALLS
@@ -34,35 +36,37 @@ VARYING = frozenset({"RequestId", "CiphertextBlob", "Plaintext", "Value", "Mac"}
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """payload: the parameter in which requests of one plan differ; work: what is made of it, as fields of the answer."""
+    """payload: the parameter in which requests of one plan differ; work: what is made of it, as fields of the answer, each as it
+    may stand between quotes in JSON: Base64 of our own does as it is."""
 
     payload: str
-    work: Callable[[Plan, str], Mapping[str, Any]]
+    work: Callable[[Plan, str], Mapping[str, str]]
 
 
-def _encrypt(plan: Plan, text: str) -> Mapping[str, Any]:
+def _encrypt(plan: Plan, text: str) -> Mapping[str, str]:
     return {"CiphertextBlob": plan.engine.encrypt(plan.material, cryptography.checked_plaintext(text), plan.context)}
 
 
-def _decrypt(plan: Plan, text: str) -> Mapping[str, Any]:
-    return {"Plaintext": plan.engine.decrypt(plan.material, blobs.unpack(text)[1], plan.context)}
+def _decrypt(plan: Plan, text: str) -> Mapping[str, str]:
+    """The text may be any: whoever imported material can seal what they like under it."""
+    return {"Plaintext": quoted(plan.engine.decrypt(plan.material, blobs.unpack(text)[1], plan.context))[1:-1]}
 
 
-def _data_key(plan: Plan, _: str) -> Mapping[str, Any]:
+def _data_key(plan: Plan, _: str) -> Mapping[str, str]:
     text, blob = plan.engine.data_key(plan.material, plan.length, plan.context)
     return {"CiphertextBlob": blob, "Plaintext": text}
 
 
-def _data_key_alone(plan: Plan, _: str) -> Mapping[str, Any]:
+def _data_key_alone(plan: Plan, _: str) -> Mapping[str, str]:
     return {"CiphertextBlob": plan.engine.data_key(plan.material, plan.length, plan.context)[1]}
 
 
-def _sign(plan: Plan, text: str) -> Mapping[str, Any]:
+def _sign(plan: Plan, text: str) -> Mapping[str, str]:
     digest = asymmetric.checked_digest(plan.algorithm, text)
     return {"Value": using.to_base64(plan.engine.sign(plan.material, SIGNINGS[plan.algorithm], digest))}
 
 
-def _mac(plan: Plan, text: str) -> Mapping[str, Any]:
+def _mac(plan: Plan, text: str) -> Mapping[str, str]:
     return {"Mac": using.to_base64(plan.engine.mac(plan.material, MACS[plan.algorithm], mac.checked_message(text)))}
 
 
@@ -75,7 +79,7 @@ KINDS: dict[str, Kind] = {
 
 @dataclass(slots=True, eq=False)
 class Plan:
-    """fields: those of the answer that are always the same; algorithm, length: of the parameters, as the operation got them."""
+    """fixed: what is the same in every answer, as JSON; algorithm, length: of the parameters, as the operation got them."""
 
     at: datetime
     engine: Engine
@@ -83,16 +87,19 @@ class Plan:
     context: Mapping[str, str]
     algorithm: str
     length: int
-    fields: Mapping[str, Any]
+    fixed: str
     entry: Entry
     rests_on: frozenset[Sight]
     uses: Sequence[tuple[str, Caller, Key]]
     kind: Kind
 
     def event(self, request_id: str, address: str) -> Entry:
-        one = self.entry
-        return Entry(one.at, request_id, one.account, one.principal, one.access_key_id, one.door, address, one.action,
-                     one.object_kind, one.object_id, one.outcome, one.detail)
+        return self.entry._replace(request_id=request_id, address=address)
+
+    def payload(self, request_id: str, made: Mapping[str, str]) -> bytes:
+        """The body of the answer; made: of `Kind.work`."""
+        fields = ",".join([f'"{name}":"{value}"' for name, value in made.items()])
+        return f'{{"RequestId":"{request_id}",{self.fixed}{fields}}}'.encode()
 
 
 class Plans:
@@ -123,9 +130,9 @@ def made(action: str, request: Request, rows: SeenRows, entry: Entry, answer: An
     length = 0
     if action in ("GenerateDataKey", "GenerateDataKeyWithoutPlaintext"):
         length = cryptography.data_key_length(values["key_spec"], values["number_of_bytes"])
-    return Plan(entry.at, engine, material, values.get("encryption_context") or {}, values.get("algorithm", ""), length,
-                {name: value for name, value in answer.body.items() if name not in VARYING}, entry, frozenset(rows.rests_on),
-                rows.uses, KINDS[action])
+    fixed = "".join(f"{quoted(name)}:{json.dumps(value)}," for name, value in answer.body.items() if name not in VARYING)
+    return Plan(entry.at, engine, material, values.get("encryption_context") or {}, values.get("algorithm", ""), length, fixed,
+                entry, frozenset(rows.rests_on), rows.uses, KINDS[action])
 
 
 def name_of(access_key_id: str, action: str, version: str, query: Pairs) -> tuple[Any, str]:

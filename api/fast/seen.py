@@ -23,6 +23,7 @@ from keys.models import Alias, Key, KeyMaterial, KeyVersion
 from keys.operations import using
 
 KEYS, PEOPLE, ALIASES = 4096, 1024, 4096
+_LONG = frozenset({"RSA_3072", "RSA_4096"})  # several milliseconds
 Facts = Mapping[tuple[str, Any], tuple[Any, ...]]
 T = TypeVar("T", bound="Sight")
 
@@ -173,8 +174,9 @@ class Seen:
 
 
 def here(sight: SeenKey) -> bool:
-    """Whether the event loop itself may use this material: quick arithmetic of this process. A private RSA key takes a
-    millisecond, and an HSM as long as it likes."""
-    return sight.opened is not None and not sight.key.spec.startswith("RSA")
+    """Whether the event loop itself may use this material: arithmetic of this process, and not too long. An HSM takes as long as
+    it likes. The library keeps Python's lock while it signs, so a thread would not make others wait less for a signature; with
+    larger RSA keys they wait for one at a time at least, not for one of each connection."""
+    return sight.opened is not None and sight.key.spec not in _LONG
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from base.refusal import Refusal, Refused
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """signed_headers: V3 and V4. scope: day, region and product of a V4 credential. algorithm: the scheme's own name."""
 
     algorithm: str
@@ -17,10 +16,14 @@ class Claim:
     version: str
     timestamp: str
     nonce: str
-    signature: str = field(repr=False)
-    security_token: str = field(default="", repr=False)
+    signature: str
+    security_token: str = ""
     signed_headers: tuple[str, ...] = ()
     scope: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Without signature and token: a repr ends up in logs."""
+        return f"Claim({self.algorithm!r}, {self.access_key_id!r}, {self.action!r}, {self.nonce!r})"
 
 
 def incomplete(reason: str) -> Refused:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from api.request import Request
 from api.signatures.claim import incomplete
-from api.signatures.encoding import canonical_queries, same
+from api.signatures.encoding import canonical_queries
 
 REQUIRED = frozenset({"host", "x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce",
                       "x-acs-content-sha256"})
@@ -50,14 +50,13 @@ def canonical_requests(request: Request, names: tuple[str, ...], hash_name: str)
     """Every acceptable spelling; empty where a listed header is missing or the body is not the one that was hashed."""
     given = request.headers
     try:
-        lines = [f"{name}:{given[name]}\n" for name in names]
+        head = "".join([f"{name}:{given[name]}\n" for name in names])
     except KeyError:
         return ()
     body = digest(hash_name, request.body) if request.body else EMPTY[hash_name]
-    if not same(request.headers["x-acs-content-sha256"], body):
+    if given["x-acs-content-sha256"] != body:
         return ()
     # Header values are bytes in latin-1 clothes (WSGI); the client hashed its UTF-8.
-    head = "".join(lines).encode("latin-1")
+    rest = f"{head}\n{';'.join(names)}\n{body}".encode("latin-1")
     queries = (request.canonical,) if request.canonical else canonical_queries(request.query)
-    tail = f"\n{';'.join(names)}\n{body}".encode()
-    return tuple(f"{request.method}\n/\n{query}\n".encode() + head + tail for query in queries)
+    return tuple([f"{request.method}\n/\n{query}\n".encode() + rest for query in queries])

@@ -31,8 +31,8 @@ def claim(request: Request) -> Claim:
 
 def strings_to_sign(request: Request, claim: Claim) -> tuple[str, ...]:
     name = HASHES[claim.algorithm]
-    return tuple(f"{claim.algorithm}\n{headers.digest(name, canonical)}"
-                 for canonical in headers.canonical_requests(request, claim.signed_headers, name))
+    return tuple([f"{claim.algorithm}\n{headers.digest(name, canonical)}"
+                  for canonical in headers.canonical_requests(request, claim.signed_headers, name)])
 
 
 def signature(secret: str, claim: Claim, string_to_sign: str) -> str:

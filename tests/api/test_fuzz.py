@@ -27,8 +27,7 @@ OPERATIONS = json.loads((Path(__file__).parent.parent / "reference/operations.js
 # What stands in no SDK of today takes at least a key.
 REQUESTS = {action: OPERATIONS.get(action, {"request": {"KeyId": {"type": "string"}}})["request"] for action in CALLS}
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore::DeprecationWarning:alibabacloud.*")]
-often = settings(max_examples=60, deadline=2000,
-                 suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+often = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 characters = st.characters(exclude_categories=("Cs",))
 texts = st.text(characters, max_size=60)

@@ -34,7 +34,7 @@ def test_it_works():
 def test_its_repr_tells_nothing():
     made = request.read(environ(query="Plaintext=c2VjcmV0", body=b"SecretData=x", content_type=request.FORM,
                                 HTTP_AUTHORIZATION="sig"))
-    assert repr(made) == "Request(method='POST', address='127.0.0.1')"
+    assert repr(made) == "Request('POST', address='127.0.0.1')"
 
 
 @given(st.dictionaries(st.text(min_size=1), st.text(), max_size=5))

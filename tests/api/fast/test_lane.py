@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from access.models import AccessKey, UsedNonce
+from access.operations import nonce_digest
 from api import dispatch, request
 from api.fast import group, lane
 from api.fast.seen import Seen, SeenKey, Unseen
@@ -161,12 +162,13 @@ def settle(alice, make_key):
 
     class Plain(group.Ticket):
         def nonce_used(self):
-            return group.replace(self.entry, outcome="SignatureNonceUsed")
+            return self.entry._replace(outcome="SignatureNonceUsed")
 
     def ticket(nonce, at=None):
         entry = lane.recording.entry(caller, "Encrypt", sight.key)
         who = group.replace(caller, at=at or caller.at)
-        return Plain(("LTAI", nonce, clock.real_now()), entry, frozenset({sight}), [("Encrypt", who, sight.key)], "")
+        return Plain((nonce_digest("LTAI", nonce), clock.real_now()), entry, frozenset({sight}),
+                     [("Encrypt", who, sight.key)], "")
 
     def run(*nonces, at=None):
         tickets = [ticket(nonce, at) for nonce in nonces]

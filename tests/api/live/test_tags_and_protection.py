@@ -185,7 +185,7 @@ def test_quotas(client, key_id, live_api):
     assert (rows["key"].resource_quota, rows["key"].used_quantity > 0) == (1000, True)
     [only] = client.get_kms_instance_quota_infos(models.GetKmsInstanceQuotaInfosRequest(resource_type="vpc")).body \
         .kms_instance_quota_infos
-    assert (only.resource_quota, only.used_quantity) == (1, 0)
+    assert (only.resource_quota, only.used_quantity in (0, 1)) == (1, True)  # another test may have bound one
 
 
 def test_the_service_is_open(client, live_api):
