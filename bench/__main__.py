@@ -109,13 +109,13 @@ def measure(row: Row, server: Server, product: Product, *, keep: bool) -> None:
         row.p99_ms.append(times[int(len(times) * 0.99)] * 1000)
 
 
-def start_ratio(product: Product) -> float:
-    """`manage.py check` over the same of a bare project with the same apps, CPU of both, medians of paired runs."""
-    ratios = []
-    for _ in range(3):
-        took = [_cpu_of_check(product, settings) for settings in ("kmsconsole.settings", "bench.bare_settings")]
-        ratios.append(took[0] / took[1])
-    return statistics.median(ratios)
+def starts(product: Product) -> dict[str, float]:
+    """`manage.py check` over the same of a bare project, with the same apps and with those of others alone; CPU, medians of
+    paired runs."""
+    ours, bare, others = zip(*([_cpu_of_check(product, settings) for settings in (
+        "kmsconsole.settings", "bench.bare_settings", "bench.others_settings")] for _ in range(5)), strict=True)
+    return {f"start_over_{name}": statistics.median(one / other for one, other in zip(ours, base, strict=True))
+            for name, base in (("bare", bare), ("others", others))}
 
 
 def _cpu_of_check(product: Product, settings: str) -> float:
@@ -141,7 +141,7 @@ def main() -> None:
             for row in rows if number % 2 else [*reversed(rows)]:
                 measure(row, servers[row.server], product, keep=number > 0)  # the first round warms up
         memory = memory_mib(servers["ours"].process.pid)
-        figures = report.figures({row.name: row for row in rows}, bare.all(CORES[0], CORES[-1]), memory, start_ratio(product))
+        figures = report.figures({row.name: row for row in rows}, bare.all(CORES[0], CORES[-1]), memory, starts(product))
         when = datetime.now(UTC).strftime("%Y-%m-%d")
         report.write(rows, figures, f"{when}, {report.machine()}", ROUNDS, CONNECTIONS)
 

@@ -63,7 +63,7 @@ def calls(made: Mapping[str, Any]) -> Iterable[tuple[str, str, Call]]:
             "KeyId": made[key][0], "KeyVersionId": made[key][1], "Algorithm": algorithm, "Digest": digest})
 
 
-def figures(rows: Mapping[str, Any], bare: Mapping[str, float], memory: float, start: float) -> dict[str, float]:
+def figures(rows: Mapping[str, Any], bare: Mapping[str, float], memory: float, starts: Mapping[str, float]) -> dict[str, float]:
     found = {}
     for figure, (one, other, what) in RATIOS.items():
         if one in rows and other in rows:
@@ -73,7 +73,7 @@ def figures(rows: Mapping[str, Any], bare: Mapping[str, float], memory: float, s
         found[figure] = bare[loop] / rows[row].middle("cpu_us")
     encrypt = rows["Encrypt 32 bytes"]
     found["p99_over_p50"] = statistics.median(a / b for a, b in zip(encrypt.p99_ms, encrypt.p50_ms, strict=True))
-    return {name: round(value, 2) for name, value in {**found, "memory_mib": memory, "start_over_bare": start}.items()}
+    return {name: round(value, 2) for name, value in {**found, "memory_mib": memory, **starts}.items()}
 
 
 def machine() -> str:

@@ -1,4 +1,4 @@
-"""A bare Django project with the same apps of others and their pages: what `manage.py check` is compared with."""
+"""A bare Django project with the apps of others alone, and their pages."""
 
 SECRET_KEY = "bench"  # noqa: S105 - nothing is signed with it
 INSTALLED_APPS = [
@@ -7,7 +7,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount", "allauth.socialaccount.providers.openid_connect", "csp", "django_htmx", "lucide",
     "template_partials",
 ]
-ROOT_URLCONF = "bench.bare_urls"
+ROOT_URLCONF = "bench.others_urls"
 MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware", "django.contrib.auth.middleware.AuthenticationMiddleware",
               "django.contrib.messages.middleware.MessageMiddleware", "allauth.account.middleware.AccountMiddleware"]
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True, "OPTIONS": {"context_processors": [
