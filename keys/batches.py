@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -13,10 +13,19 @@ from keys.models import Key, KeyQuerySet
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of one batch. seen: every row that was read; done: those that went. The others go one by one, or not at all."""
+    """Of one batch. done: the keys that went. left: those that cannot go in a batch, and have their turn one by one; what another
+    sweep holds or has changed is neither."""
 
-    seen: Sequence[Key] = ()
     done: Sequence[Key] = ()
+    left: Sequence[Key] = ()
+
+
+def parted(keys: Sequence[Key], goes: Callable[[Key], object]) -> tuple[list[Key], list[Key]]:
+    """(those that go, the others)"""
+    found: tuple[list[Key], list[Key]] = [], []
+    for key in keys:
+        found[not goes(key)].append(key)
+    return found
 
 
 def read(rows: KeyQuerySet) -> list[Key]:

@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import DatabaseError, transaction
 
@@ -97,7 +98,8 @@ def expire_material(now: datetime) -> int:
 
 def rotate_due(now: datetime) -> int:
     """Rotates every key whose NextRotationDate has come; returns how many got a new version."""
-    return _each(Caller.system(now), Key.objects.due_for_rotation(now), rotation.rotate_keys, operations.rotate_key)
+    batch = partial(rotation.rotate_keys, room={})
+    return _each(Caller.system(now), Key.objects.due_for_rotation(now), batch, operations.rotate_key)
 
 
 def drop_spares(now: datetime) -> int:
@@ -134,10 +136,10 @@ def _each(caller: Caller, due: KeyQuerySet, batch: Callable[[Caller, KeyQuerySet
             found = batch(caller, rows)
         except Exception as error:  # noqa: BLE001 - whatever breaks a batch, every key in it must still have its turn
             if not isinstance(error, Refused):
-                log.error("%s broke: %s; its keys go one by one", batch.__name__, type(error).__name__)
-            found = batches.Outcome(list(rows.all()))
-        gone = {key.pk for key in found.done}
-        done += len(gone) + sum(_attempt(caller, key, one) for key in found.seen if key.pk not in gone)
+                log.error("a batch of %s broke: %s; its keys go one by one", getattr(one, "action", "the clock"),
+                          type(error).__name__)
+            found = batches.Outcome(left=list(rows.all()))
+        done += len(found.done) + sum(_attempt(caller, key, one) for key in found.left)
     return done
 
 

@@ -51,11 +51,10 @@ def destroy_key(caller: Caller, key: Key) -> Key:
 def destroy_keys(caller: Caller, due: KeyQuerySet) -> batches.Outcome:
     """The same for a batch: the rows are held, and the rules asked, in the transaction that erases."""
     with transaction.atomic():
-        keys = batches.held(due)
-        ready = [key for key in keys if _is_due(caller, key)]
+        ready, left = batches.parted(batches.held(due), lambda key: _is_due(caller, key))
         held = _bury(caller, ready, caller.at)
     erasing.release(held)
-    return batches.Outcome(keys, ready)
+    return batches.Outcome(ready, left)
 
 
 @recording.operation("DestroyKey")
@@ -75,13 +74,12 @@ def destroy_with_instance(caller: Caller, key: Key) -> Key:
 
 def destroy_all_with_instance(caller: Caller, left: KeyQuerySet) -> batches.Outcome:
     """The same for a batch."""
-    keys = batches.read(left)
-    ready = [key for key in keys if _is_orphan(key)]
+    ready, others = batches.parted(batches.read(left), _is_orphan)
     erasing.release(erasing.held_by(*ready))
     with transaction.atomic():
         ready = batches.still(ready)
         _bury_with_instance(caller, ready)
-    return batches.Outcome(keys, ready)
+    return batches.Outcome(ready, others)
 
 
 def _bury_with_instance(caller: Caller, keys: Sequence[Key]) -> None:

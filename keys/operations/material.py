@@ -194,8 +194,7 @@ def expire_key_material(caller: Caller, key: Key) -> Key:
 def expire_material_of_keys(caller: Caller, due: KeyQuerySet) -> batches.Outcome:
     """The same for a batch: the rows are held, and the rules asked, in the transaction that erases."""
     with transaction.atomic():
-        keys = batches.held(due)
-        ready = [key for key in keys if _is_expired(caller, key)]
+        ready, left = batches.parted(batches.held(due), lambda key: _is_expired(caller, key))
         held = _remove(caller, "ExpireKeyMaterial", ready)
     erasing.release(held)
-    return batches.Outcome(keys, ready)
+    return batches.Outcome(ready, left)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 
@@ -52,23 +53,30 @@ def rotate_key(caller: Caller, key: Key) -> KeyVersion:
     return _add_version(caller, "RotateKey", key)
 
 
-def rotate_keys(caller: Caller, due: KeyQuerySet) -> batches.Outcome:
-    """The same for a batch: of software keys in instances, whose one rule more is the instance's room. The others go one by one:
-    a token makes each key in a call of its own, and the 1.0 edition counts otherwise. Raises Refused where there is
-    not room for all of them."""
-    keys = batches.read(due)
-    ready = [key for key in keys if _rotates(caller, key) and key.instance and key.protection_level == "SOFTWARE"]
+def rotate_keys(caller: Caller, due: KeyQuerySet, room: quota.Seen) -> batches.Outcome:
+    """The same for a batch: of software keys in instances with room for all of them. The others go one by one: as many as there
+    is room for; and a token makes each key in a call of its own, and the 1.0 edition counts otherwise."""
+    ready, left = batches.parted(batches.read(due), lambda key: _rotates(caller, key) and key.instance
+                                 and key.protection_level == "SOFTWARE")
     holders = {key.instance_id: _holder(caller, key) for key in {key.instance_id: key for key in ready}.values()}
     made = [_make(caller, key, holders[key.instance_id]) for key in ready]
     with transaction.atomic():
         # Instances before keys, as everywhere, and in one order: two sweeps must not wait for each other in a circle.
         homes = {home.pk: home for key in ready if (home := key.instance)}
         for name, home in sorted(homes.items()):
-            quota.claim(caller, home, sum(key.instance_id == name for key in ready))
-        mine = {key.pk for key in batches.still([one.key for one in made])}
+            here, elsewhere = batches.parted(ready, partial(_is_in, name))
+            try:
+                quota.claim(caller, home, len(here), room)
+            except Refused:
+                ready, left = elsewhere, left + here
+        mine = {key.pk for key in batches.still(ready)}
         made = [one for one in made if one.key.pk in mine]
         _store(caller, "RotateKey", made)
-    return batches.Outcome(keys, [one.key for one in made])
+    return batches.Outcome([one.key for one in made], left)
+
+
+def _is_in(instance: str, key: Key) -> bool:
+    return key.instance_id == instance
 
 
 def _why_no_version(caller: Caller, key: Key) -> Iterator[Refusal]:
