@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
@@ -15,19 +16,18 @@ _values = attrgetter(*COLUMNS)
 _NAMES = ",".join(COLUMNS)
 # Only names of our own go into the text.
 _ROWS = f"INSERT INTO audit_event ({_NAMES}) VALUES ({','.join(['%s'] * len(COLUMNS))})"  # noqa: S608
-_ARRAYS = ",".join("%s::timestamptz[]" if name == "at" else "%s::text[]" for name in COLUMNS)
-_UNNESTED = f"INSERT INTO audit_event ({_NAMES}) SELECT * FROM unnest({_ARRAYS})"  # noqa: S608
+_TYPES = ",".join(f"{name} {'timestamptz' if name == 'at' else 'text'}" for name in COLUMNS)
+_AS_JSON = f"INSERT INTO audit_event ({_NAMES}) SELECT {_NAMES} FROM json_to_recordset(%s) AS entry ({_TYPES})"  # noqa: S608
 
 
 def store(entries: Sequence[Any]) -> None:
     """In order, in the caller's transaction. Each has the columns of `Event` as its attributes."""
     if not entries:
         return
-    rows = [_values(entry) for entry in entries]
+    rows = [dict(zip(COLUMNS, _values(entry), strict=True)) for entry in entries]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(_UNNESTED, [list(column) for column in zip(*rows, strict=True)])
+            cursor.execute(_AS_JSON, [json.dumps(rows, default=str)])
         else:
-            at = COLUMNS.index("at")
-            times = {row[at]: connection.ops.adapt_datetimefield_value(row[at]) for row in rows}
-            cursor.executemany(_ROWS, [(*row[:at], times[row[at]], *row[at + 1:]) for row in rows])
+            times = {row["at"]: connection.ops.adapt_datetimefield_value(row["at"]) for row in rows}
+            cursor.executemany(_ROWS, [[*(row | {"at": times[row["at"]]}).values()] for row in rows])

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from instances.models import Instance
+from keys.among import among
 from keys.models import Key, KeyQuerySet
+
+COLUMNS = ("account", "instance", "kind", "edition", "state", "spec", "protection_level", "storage_mechanism", "revision",
+           "delete_at", "deletion_scheduled_at", "deletion_scheduled_by", "material_expires_at", "automatic_rotation",
+           "rotation_interval_seconds", "next_rotation_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +33,9 @@ def parted(keys: Sequence[Key], goes: Callable[[Key], object]) -> tuple[list[Key
 
 
 def read(rows: KeyQuerySet) -> list[Key]:
-    """`rows` with their instances, of which many keys share a few."""
-    keys = list(rows.select_related(None))
-    homes = Instance.objects.in_bulk({key.instance_id for key in keys if key.instance_id})
-    for key in keys:
-        if key.instance_id:
-            key.instance = homes[key.instance_id]
-    return keys
+    """`rows` with their instances, of which many keys share a few, and with what rules and events look at; the rest is read when
+    somebody asks for it."""
+    return list(rows.select_related(None).prefetch_related("instance").only(*COLUMNS))
 
 
 def held(rows: KeyQuerySet) -> list[Key]:
@@ -46,7 +46,7 @@ def held(rows: KeyQuerySet) -> list[Key]:
 
 def still(keys: Sequence[Key]) -> list[Key]:
     """Those of `keys` that nobody has changed since they were read, held likewise."""
-    rows = Key.objects.filter(pk__in=[key.pk for key in keys]).order_by().select_for_update(skip_locked=True)
+    rows = Key.objects.filter(pk__in=among(key.pk for key in keys)).order_by().select_for_update(skip_locked=True)
     same = dict(rows.values_list("pk", "revision"))
     return [key for key in keys if same.get(key.pk) == key.revision]
 
@@ -56,7 +56,7 @@ def in_turn(due: KeyQuerySet, size: int) -> Iterator[KeyQuerySet]:
     date = str(due.query.order_by[0])
     piece = list(due.values_list(date, "pk")[:size])
     while piece:
-        yield due.filter(pk__in=[pk for _, pk in piece])
+        yield due.filter(pk__in=among(pk for _, pk in piece))
         at, last = piece[-1]
         # The bound on the date alone is what an index can use.
         beyond = Q(**{f"{date}__gte": at}) & (Q(**{f"{date}__gt": at}) | Q(pk__gt=last))

@@ -14,6 +14,7 @@ from crypto.registry import HSM
 from crypto.specs import SPECS
 from instances import hsm_objects, opening
 from instances.models import WrappingKey
+from keys.among import among
 from keys.models import Key, KeyMaterial, SpareMaterial
 
 OVERWRITE = b"\0" * 128
@@ -58,7 +59,7 @@ def versions_in(held: Held) -> Counter[str]:
 
 
 def _rows(keys: Sequence[Key]) -> tuple[QuerySet[KeyMaterial], QuerySet[SpareMaterial]]:
-    ids = [key.pk for key in keys]
+    ids = among(key.pk for key in keys)
     return KeyMaterial.objects.filter(version__key__in=ids), SpareMaterial.objects.filter(version__key__in=ids)
 
 

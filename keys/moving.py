@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from base.refusal import Refusal, Refused
+from keys.among import among
 
 if TYPE_CHECKING:
     from keys.models import Key
@@ -18,7 +19,7 @@ def move(keys: Sequence[Key], **changes: Any) -> None:
     for key in keys:
         revisions.setdefault(key.revision, []).append(key)
     for revision, same in revisions.items():
-        rows = type(same[0]).objects.filter(pk__in=[key.pk for key in same], revision=revision)
+        rows = type(same[0]).objects.filter(pk__in=among(key.pk for key in same), revision=revision)
         if rows.update(revision=revision + 1, **changes) != len(same):
             raise Refused(Refusal("Rejected.StateModifiedFailed", {"id": same[0].pk}, reason="changed_meanwhile", who="user"))
     for key in keys:

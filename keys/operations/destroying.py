@@ -17,6 +17,7 @@ from audit import recording
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from keys import batches, erasing, moving
+from keys.among import among
 from keys.models import Alias, ImportToken, Key, KeyQuerySet, KeyTag, KeyWord
 from keys.states import State
 
@@ -93,7 +94,7 @@ def _bury(caller: Caller, keys: Sequence[Key], at: datetime, **facts: Any) -> er
     """In one transaction: `keys` become their tombstones. Returns what the providers held of them."""
     with transaction.atomic():
         moving.move(keys, state=State.DESTROYED, destroyed_at=at)
-        held, ids = erasing.erase(*keys), [key.pk for key in keys]
+        held, ids = erasing.erase(*keys), among(key.pk for key in keys)
         ImportToken.objects.filter(key__in=ids).delete()
         aliases, names = Alias.objects.filter(key__in=ids), defaultdict(list)
         for key, name in aliases.order_by().values_list("key_id", "name"):
