@@ -175,7 +175,7 @@ class Key(models.Model):
             models.Index(fields=["next_rotation_at", "id"], name="key_rotation_due",
                          condition=Q(state=State.ENABLED, automatic_rotation=True)),
             models.Index(fields=["material_expires_at", "id"], name="key_material_due",
-                         condition=Q(material_expires_at__isnull=False)),
+                         condition=Q(material_expires_at__isnull=False) & ~Q(state=State.DESTROYED)),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=[*states.STORED]), name="key_state"),
