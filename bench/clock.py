@@ -2,7 +2,7 @@
 on both databases; two workers beside one; the release of an instance with more than 100,000 keys; and ticks with nothing to do
 over a million keys and over a thousand. Results: the table, `build/bench.json`, `docs/performance.md`.
 
-KMS_BENCH_KEYS (1000000), KMS_BENCH_FEW (1000), KMS_BENCH_DUE (10000), KMS_BENCH_LOOP (500), KMS_BENCH_ROUNDS (4),
+KMS_BENCH_KEYS (1000000), KMS_BENCH_FEW (1000), KMS_BENCH_DUE (10000), KMS_BENCH_LOOP (500), KMS_BENCH_ROUNDS (1),
 KMS_BENCH_DATABASES (``sqlite,postgresql``).
 """
 
