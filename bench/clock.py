@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.console import short
 from bench.report import machine
 from tests.live import ROOT, clean_environment
 from tests.parts import end, start_postgres
@@ -68,7 +69,7 @@ def figures(database: str, found: dict[str, Any]) -> dict[str, float]:
     if found["workers"]:
         made[f"destroy_two_workers_over_one_{database}"] = statistics.median(two / one for one, two in found["workers"])
     made[f"sweep_memory_growth_mib_{database}"] = max((work["grown"] for work in found["works"]), default=0)
-    made[f"idle_tick_ms_1m_over_1k_{database}"] = sum(found["ticks"].values()) / sum(found["few"].values())
+    made[f"idle_tick_ms_{short(KEYS)}_over_{short(FEW)}_{database}"] = sum(found["ticks"].values()) / sum(found["few"].values())
     return {name: round(value, 2) for name, value in made.items()}
 
 
