@@ -17,7 +17,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
 from django.db import DatabaseError, transaction
 
-from audit.models import Event
+from audit import storing
 from base import clock
 from base.caller import Caller
 from base.refusal import Refused
@@ -106,7 +106,7 @@ def write(entries: Iterable[Entry]) -> None:
     if waiting is not None:
         waiting += entries
         return
-    Event.objects.bulk_create([Event(**row._asdict()) for row in entries])
+    storing.store([*entries])
 
 
 def record(caller: Caller, action: str, target: Any = None, **facts: Any) -> None:

@@ -4,6 +4,7 @@ of creation, 10 random base-36 characters; a reader can tell a 3.0 key (``key-``
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import secrets
@@ -19,7 +20,11 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 
 def _draw(alphabet: str, length: int) -> str:
-    return "".join(secrets.choice(alphabet) for _ in range(length))
+    """Each letter as likely as any other: bytes beyond the last whole alphabet are thrown away."""
+    size, found = len(alphabet), ""
+    while len(found) < length:
+        found += "".join(alphabet[byte % size] for byte in os.urandom(2 * length) if byte < 256 - 256 % size)
+    return found[:length]
 
 
 def _dated(prefix: str, at: datetime) -> str:

@@ -1,8 +1,8 @@
 """Servers of others that can be run here, each in a virtual environment of its own that the first run makes (`build/peers`).
 
 moto's server stands for the peers that speak HTTP and keep keys: its KMS checks no signature and keeps nothing on disk. Other key
-services for local use (local-kms, Vault, OpenBao) are Go programs and come with neither PyPI nor npm. LocalStack's package was tried
-(localstack-core 2026.3.0): outside its container it does not start, because the package holds no index of its parts.
+services for local use (local-kms, Vault, OpenBao) are Go programs and come with neither PyPI nor npm. LocalStack's package was
+tried (localstack-core 2026.3.0): outside its container it does not start, because the package holds no index of its parts.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from django.db import connection
 from django.db.models import QuerySet
 
@@ -11,18 +14,19 @@ from crypto.registry import HSM
 from crypto.specs import SPECS
 from instances import hsm_objects, opening
 from instances.models import WrappingKey
+from keys.among import among
 from keys.models import Key, KeyMaterial, SpareMaterial
 
 OVERWRITE = b"\0" * 128
 Held = list[tuple[WrappingKey, Material]]
 
 
-def erase(key: Key) -> Held:
-    """Overwrites and removes every wrapped material of `key`, spare copies included. Call it in the transaction that claimed
-    the key by its revision, and give what it returns to `release` when that is committed."""
-    held = held_by(key)
+def erase(*keys: Key) -> Held:
+    """Overwrites and removes every wrapped material of `keys`, spare copies included. Call it in the transaction that claimed
+    the keys by their revision, and give what it returns to `release` when that is committed."""
+    held = held_by(*keys)
     _doom(held)
-    for rows in _rows(key):
+    for rows in _rows(keys):
         rows.update(stored=OVERWRITE)
         rows.delete()
     return held
@@ -35,28 +39,32 @@ def erase_spare(spare: SpareMaterial) -> Held:
     if not row.update(stored=OVERWRITE):
         return []
     SpareMaterial.objects.filter(pk=spare.pk).delete()
-    held = [_held(spare.version.key, spare)]
+    held = [(spare.wrapping_key, _material(spare.version.key, spare.version_id, spare.stored))]
     _doom(held)
     return held
 
 
-def held_by(key: Key) -> Held:
-    """What the providers hold of `key` now, in use or spare."""
-    return [_held(key, row) for rows in _rows(key) for row in rows.select_related("wrapping_key")]
+def held_by(*keys: Key) -> Held:
+    """What the providers hold of `keys` now, in use or spare."""
+    owners = {key.pk: key for key in keys}
+    columns = ("version__key_id", "version_id", "wrapping_key_id", "stored")
+    found = [row for rows in _rows(keys) for row in rows.values_list(*columns)]
+    stores = WrappingKey.objects.in_bulk({wrapping for _, _, wrapping, _ in found})
+    return [(stores[wrapping], _material(owners[key], version, stored)) for key, version, wrapping, stored in found]
 
 
-def versions_in(held: Held) -> int:
-    """How many versions; of one there may be two copies."""
-    return len({material.identity.version for _, material in held})
+def versions_in(held: Held) -> Counter[str]:
+    """How many versions, by id of the key; of one there may be two copies."""
+    return Counter(owner for owner, _ in {(stored.identity.owner, stored.identity.version) for _, stored in held})
 
 
-def _rows(key: Key) -> tuple[QuerySet[KeyMaterial], QuerySet[SpareMaterial]]:
-    return KeyMaterial.objects.filter(version__key=key), SpareMaterial.objects.filter(version__key=key)
+def _rows(keys: Sequence[Key]) -> tuple[QuerySet[KeyMaterial], QuerySet[SpareMaterial]]:
+    ids = among(key.pk for key in keys)
+    return KeyMaterial.objects.filter(version__key__in=ids), SpareMaterial.objects.filter(version__key__in=ids)
 
 
-def _held(key: Key, row: KeyMaterial | SpareMaterial) -> tuple[WrappingKey, Material]:
-    return row.wrapping_key, Material(SPECS[key.spec], material_identity(key.account_id, key.pk, row.version_id),
-                                      bytes(row.stored))
+def _material(key: Key, version: str, stored: bytes | memoryview) -> Material:
+    return Material(SPECS[key.spec], material_identity(key.account_id, key.pk, version), bytes(stored))
 
 
 def _in_tokens(held: Held) -> list[tuple[str | None, str]]:

@@ -14,7 +14,7 @@ from base import clock, ids
 from base.refusal import Refusal, Refused
 from instances.models import Instance, WrappingKey
 from instances.states import Status
-from keys import states
+from keys import moving, states
 from keys.list_models import AccountUse, BulkItem, BulkRun, KeyWord
 from keys.states import State
 
@@ -84,7 +84,7 @@ class KeyQuerySet(models.QuerySet["Key"]):
         return self.filter(instance=instance).exclude(state=State.DESTROYED)
 
     def due_for_burial(self, instance: Instance, now: datetime) -> KeyQuerySet:
-        return self.left_in(instance).filter(self._tried(now)).select_related("instance").order_by("id")
+        return self.left_in(instance).filter(self._tried(now)).select_related("instance").order_by("created_at", "id")
 
     def due_for_rotation(self, now: datetime) -> KeyQuerySet:
         """Enabled in an instance that serves, the date has come, and no earlier attempt has put it off."""
@@ -175,7 +175,7 @@ class Key(models.Model):
             models.Index(fields=["next_rotation_at", "id"], name="key_rotation_due",
                          condition=Q(state=State.ENABLED, automatic_rotation=True)),
             models.Index(fields=["material_expires_at", "id"], name="key_material_due",
-                         condition=Q(material_expires_at__isnull=False)),
+                         condition=Q(material_expires_at__isnull=False) & ~Q(state=State.DESTROYED)),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=[*states.STORED]), name="key_state"),
@@ -237,12 +237,7 @@ class Key(models.Model):
 
     def move(self, **changes: Any) -> None:
         """Compare-and-set: writes `changes` if nobody wrote since this row was read. Raises Refused."""
-        rows = Key.objects.filter(pk=self.pk, revision=self.revision).update(revision=self.revision + 1, **changes)
-        if not rows:
-            raise Refused(Refusal("Rejected.StateModifiedFailed", {"id": self.pk}, reason="changed_meanwhile", who="user"))
-        self.revision += 1
-        for name, value in changes.items():
-            setattr(self, name, value)
+        moving.move([self], **changes)
 
 
 class KeyVersion(models.Model):

@@ -1,4 +1,8 @@
-"""What the clock brings for keys. Each row is its own transaction; lost, doubled and late runs do no harm."""
+"""What the clock brings for keys. Lost, doubled and late runs do no harm.
+
+Keys go in batches, a transaction each: read and held, the rules asked, changed, and the event of every key written. What does not
+go with its batch, and all of a batch that breaks, goes key by key with the operation itself.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import DatabaseError, transaction
 
@@ -16,9 +21,10 @@ from instances import hsm_objects
 from instances.models import Instance
 from instances.states import ONE_DAY
 from instances.sweeps import clock_of
-from keys import erasing, operations
+from keys import batches, erasing, operations
 from keys.erasing import forget_old_pages
 from keys.models import ImportToken, Key, KeyQuerySet, SpareMaterial
+from keys.operations import destroying, material, rotation
 from keys.operations.releasing import why_release_waits
 
 CHUNK = 500
@@ -31,7 +37,7 @@ log = logging.getLogger(__name__)
 def destroy_due(now: datetime) -> int:
     """Destroys every key whose date has come; returns how many this run destroyed. One that fails is put off and never
     stops the others."""
-    destroyed = _each(now, Key.objects.due_for_destruction(now), operations.destroy_key)
+    destroyed = _each(Caller.system(now), Key.objects.due_for_destruction(now), destroying.destroy_keys, operations.destroy_key)
     if destroyed:
         forget_old_pages()
     return destroyed
@@ -61,7 +67,8 @@ def clear_released(now: datetime) -> int:
     erased = 0
     for instance in list(Instance.objects.due_for_clearing()):
         caller = clock_of(now, instance)
-        erased += _each(now, Key.objects.due_for_burial(instance, now), operations.destroy_with_instance, caller)
+        erased += _each(caller, Key.objects.due_for_burial(instance, now), destroying.destroy_all_with_instance,
+                        operations.destroy_with_instance)
         if not Key.objects.left_in(instance).exists() and not hsm_objects.left_of(instance):
             _quietly(operations.clear_released_instance, caller, instance)
     if erased:
@@ -82,7 +89,8 @@ def _quietly(work: Callable[[Caller, Instance], object], caller: Caller, instanc
 
 def expire_material(now: datetime) -> int:
     """Erases imported material whose MaterialExpireTime has come; returns how many keys lost theirs."""
-    expired = _each(now, Key.objects.due_for_expiry(now), operations.expire_key_material)
+    expired = _each(Caller.system(now), Key.objects.due_for_expiry(now), material.expire_material_of_keys,
+                    operations.expire_key_material)
     if expired:
         forget_old_pages()
     return expired
@@ -90,7 +98,8 @@ def expire_material(now: datetime) -> int:
 
 def rotate_due(now: datetime) -> int:
     """Rotates every key whose NextRotationDate has come; returns how many got a new version."""
-    return _each(now, Key.objects.due_for_rotation(now), operations.rotate_key)
+    batch = partial(rotation.rotate_keys, room={})
+    return _each(Caller.system(now), Key.objects.due_for_rotation(now), batch, operations.rotate_key)
 
 
 def drop_spares(now: datetime) -> int:
@@ -118,14 +127,19 @@ def forget_import_tokens(now: datetime) -> int:
     return ImportToken.objects.filter(expires_at__lte=now).delete()[0]
 
 
-def _each(now: datetime, due: KeyQuerySet, work: Callable[[Caller, Key], object], caller: Caller | None = None) -> int:
-    caller, done = caller or Caller.system(now), 0
-    while rows := list(due.all()[:CHUNK]):
-        before = done
-        for key in rows:
-            done += _attempt(caller, key, work)
-        if done == before:
-            break  # nothing moved: all refused or put off; the next tick looks again
+def _each(caller: Caller, due: KeyQuerySet, batch: Callable[[Caller, KeyQuerySet], batches.Outcome],
+          one: Callable[[Caller, Key], object]) -> int:
+    """Once through all that is due; returns how many went. What is put off or refused has its next turn at the next tick."""
+    done = 0
+    for rows in batches.in_turn(due, CHUNK):
+        try:
+            found = batch(caller, rows)
+        except Exception as error:  # noqa: BLE001 - whatever breaks a batch, every key in it must still have its turn
+            if not isinstance(error, Refused):
+                log.error("a batch of %s broke: %s; its keys go one by one", getattr(one, "action", "the clock"),
+                          type(error).__name__)
+            found = batches.Outcome(left=list(rows.all()))
+        done += len(found.done) + sum(_attempt(caller, key, one) for key in found.left)
     return done
 
 

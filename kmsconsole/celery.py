@@ -14,7 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kmsconsole.settings")
 # Celery warns every user 0; in a container that is everybody, and messages are JSON, never pickles.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
-app = Celery("kmsconsole")
+app = Celery("kmsconsole", task_cls="kmsconsole.running:NotedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["access", "instances", "keys", "migration", "backups", "kmsconsole"])
 

@@ -16,8 +16,8 @@ from base import clock
 from instances.models import Instance
 from keys.models import Key
 from keys.states import State
-from kmsconsole.models import Heartbeat
-from kmsconsole.schedule import CLOCK
+from kmsconsole.models import Heartbeat, SweepRun
+from kmsconsole.schedule import CLOCK, SWEEPS
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -36,12 +36,19 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def _families() -> Iterator[Metric]:
-    from prometheus_client.core import GaugeMetricFamily
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
     now, last = clock.now(), Heartbeat.last(CLOCK)
     if last is not None:
         yield GaugeMetricFamily("kms_clock_heartbeat_age_seconds", "Since the clock last showed that it works",
                                 (clock.real_now() - last).total_seconds())
+    if runs := [*SweepRun.objects.filter(name__in=SWEEPS).order_by("name")]:
+        age = GaugeMetricFamily("kms_sweep_age_seconds", "Since this sweep last came to its end", labels=["sweep"])
+        changes = CounterMetricFamily("kms_sweep_changes", "Rows that this sweep has changed", labels=["sweep"])
+        for run in runs:
+            age.add_metric([run.name], (clock.real_now() - run.at).total_seconds())
+            changes.add_metric([run.name], run.changes)
+        yield from (age, changes)
     pending = Key.objects.filter(state=State.PENDING_DELETION)
     yield GaugeMetricFamily("kms_keys_pending_deletion", "Keys whose deletion is scheduled", pending.count())
     yield GaugeMetricFamily("kms_keys_overdue_for_destruction", "Keys whose date has come and that no sweep has destroyed",

@@ -15,5 +15,5 @@ def heartbeat() -> None:
 
 
 @shared_task
-def send_notices() -> None:
-    notices.send(clock.now())
+def send_notices() -> int:
+    return notices.send(clock.now())

@@ -19,8 +19,8 @@ def advance_migration(run_id: str) -> None:
 
 
 @shared_task
-def advance_migrations() -> None:
-    sweeps.advance(clock.now())
+def advance_migrations() -> int:
+    return sweeps.advance(clock.now())
 
 
 def wake(run_id: str) -> None:

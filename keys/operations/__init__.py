@@ -29,13 +29,12 @@ from keys.operations.cryptography import (
     generate_data_key_without_plaintext,
 )
 from keys.operations.default_keys import create_service_key
+from keys.operations.destroying import destroy_key, destroy_with_instance
 from keys.operations.instance_key import rotate_instance_key
 from keys.operations.legacy import create_legacy_key
 from keys.operations.lifecycle import (
     cancel_key_deletion,
     create_key,
-    destroy_key,
-    destroy_with_instance,
     disable_key,
     enable_key,
     schedule_key_deletion,

@@ -1,9 +1,8 @@
-"""A key's life: creation, enabling, the scheduled deletion and its end."""
+"""A key's life: creation, enabling, the scheduled deletion and its way back. Its end stands in `keys.operations.destroying`."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 
@@ -18,9 +17,9 @@ from crypto.specs import AES_256, SPECS
 from instances import hsm_objects, opening
 from instances import lookup as instance_lookup
 from instances.models import Instance
-from keys import creation, erasing, lookup, quota, rotating, words
+from keys import creation, lookup, quota, rotating, words
 from keys.gate import new_material, permit, still_as_seen, still_permitted_by_instance
-from keys.models import Alias, ImportToken, Key, KeyMaterial, KeyTag, KeyVersion, KeyWord
+from keys.models import Alias, Key, KeyMaterial, KeyTag, KeyVersion
 from keys.operations import policies, using
 from keys.states import State
 
@@ -153,49 +152,3 @@ def update_key_description(caller: Caller, key: Key, *, description: str, revisi
         words.note(key)
         recording.record(caller, "UpdateKeyDescription", key)
     return key
-
-
-@recording.operation("DestroyKey")
-def destroy_key(caller: Caller, key: Key) -> Key:
-    """The end of a scheduled deletion; only the clock comes here, and only for a key whose date has come.
-
-    1. In one transaction: claim the row by its revision (a cancel or a second sweep since then wins or loses here),
-    overwrite and remove every wrapped material, free the aliases, write the event. The row stays as the tombstone.
-    2. Afterwards tell the provider, which for software keys keeps nothing; a second call does no harm.
-    """
-    if key.state != State.PENDING_DELETION or key.state_at(caller.at) is not State.DESTROYED:
-        raise Refused(Refusal("Rejected.StateModifiedFailed", {"key": key.pk}, reason="not_due"))
-    erasing.release(_bury(caller, key, caller.at))
-    return key
-
-
-@recording.operation("DestroyKey")
-def destroy_with_instance(caller: Caller, key: Key) -> Key:
-    """The end of a key whose instance was released; only the clock comes here. The key has been dead since the release, with
-    what wrapped its material; this erases the rows.
-
-    Nobody can take a release back, so the provider is told first: a crash in between repeats that, and a second call does
-    no harm. The other order could leave material in a provider that nothing points at any more.
-    """
-    released_at = key.instance.released_at if key.instance else None
-    if key.state == State.DESTROYED or released_at is None:
-        raise Refused(Refusal("Rejected.StateModifiedFailed", {"key": key.pk}, reason="not_due"))
-    erasing.release(erasing.held_by(key))
-    _bury(caller, key, released_at, released_at=released_at, instance=key.instance_id)
-    return key
-
-
-def _bury(caller: Caller, key: Key, at: datetime, **facts: Any) -> erasing.Held:
-    """In one transaction: the key becomes its tombstone. Returns what the providers held of it."""
-    with transaction.atomic():
-        key.move(state=State.DESTROYED, destroyed_at=at)
-        held = erasing.erase(key)
-        ImportToken.objects.filter(key=key).delete()
-        aliases = Alias.objects.filter(key=key)
-        names = sorted(aliases.values_list("name", flat=True))
-        aliases.delete()
-        KeyTag.objects.filter(key=key).delete()
-        KeyWord.objects.filter(key=key).delete()
-        recording.record(caller, "DestroyKey", key, scheduled_by=key.deletion_scheduled_by, delete_at=key.delete_at,
-                         scheduled_at=key.deletion_scheduled_at, versions=erasing.versions_in(held), aliases=names, **facts)
-    return held

@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -27,8 +29,8 @@ from crypto.software import checked
 from crypto.specs import SPECS, Spec
 from instances import hsm_objects, opening
 from instances.models import WrappingKey
-from keys import erasing, gate, importing, tokens
-from keys.models import ImportToken, Key, KeyMaterial, KeyVersion
+from keys import batches, erasing, gate, importing, moving, tokens
+from keys.models import ImportToken, Key, KeyMaterial, KeyQuerySet, KeyVersion
 from keys.operations import using
 from keys.states import State
 
@@ -151,16 +153,19 @@ def _made(caller: Caller, key: Key, spec: Spec, version: KeyVersion, raw: bytes)
     return holder, made
 
 
-def _remove(caller: Caller, action: str, key: Key) -> Key:
-    state = State.PENDING_DELETION if key.state == State.PENDING_DELETION else State.PENDING_IMPORT
+def _remove(caller: Caller, action: str, keys: Sequence[Key]) -> erasing.Held:
+    """In one transaction: `keys` lose their material. Returns what the providers held of it."""
     with transaction.atomic():
-        expired = key.material_expires_at
-        key.move(state=state, material_expires_at=None)
-        held = erasing.erase(key)
-        recording.record(caller, action, key, versions=erasing.versions_in(held),
-                         **({"material_expires_at": expired} if expired else {}))
-    erasing.release(held)
-    return key
+        expired: dict[str, dict[str, Any]] = {
+            key.pk: {"material_expires_at": key.material_expires_at} for key in keys if key.material_expires_at}
+        for pending, state in ((False, State.PENDING_IMPORT), (True, State.PENDING_DELETION)):
+            same = [key for key in keys if (key.state == State.PENDING_DELETION) is pending]
+            moving.move(same, state=state, material_expires_at=None)
+        held = erasing.erase(*keys)
+        versions = erasing.versions_in(held)
+        recording.write([recording.entry(caller, action, key, versions=versions[key.pk], **expired.get(key.pk, {}))
+                         for key in keys])
+    return held
 
 
 @recording.operation("DeleteKeyMaterial")
@@ -168,14 +173,28 @@ def delete_key_material(caller: Caller, key: Key, *, revision: int | None = None
     """The key, its version, aliases and tags stay; a scheduled deletion keeps its date. Deleting what is not there succeeds."""
     gate.permit("DeleteKeyMaterial", caller, key)
     gate.still_as_seen(key, revision)
-    _remove(caller, "DeleteKeyMaterial", key)
+    erasing.release(_remove(caller, "DeleteKeyMaterial", [key]))
     erasing.forget_old_pages()
     return key
+
+
+def _is_expired(caller: Caller, key: Key) -> bool:
+    return key.state != State.DESTROYED and key.material_expires_at is not None and key.material_expires_at <= caller.at
 
 
 @recording.operation("ExpireKeyMaterial")
 def expire_key_material(caller: Caller, key: Key) -> Key:
     """What the clock does at MaterialExpireTime; the key has not worked since that instant, swept or not."""
-    if key.state == State.DESTROYED or key.material_expires_at is None or key.material_expires_at > caller.at:
+    if not _is_expired(caller, key):
         raise Refused(Refusal("Rejected.StateModifiedFailed", {"key": key.pk}, reason="material_not_expired"))
-    return _remove(caller, "ExpireKeyMaterial", key)
+    erasing.release(_remove(caller, "ExpireKeyMaterial", [key]))
+    return key
+
+
+def expire_material_of_keys(caller: Caller, due: KeyQuerySet) -> batches.Outcome:
+    """The same for a batch: the rows are held, and the rules asked, in the transaction that erases."""
+    with transaction.atomic():
+        ready, left = batches.parted(batches.held(due), lambda key: _is_expired(caller, key))
+        held = _remove(caller, "ExpireKeyMaterial", ready)
+    erasing.release(held)
+    return batches.Outcome(ready, left)

@@ -100,5 +100,5 @@ def test_the_erasure_of_what_was_in_it_is_ended_by_the_next_sweep(alice):
         sweeps.clear_released(clock.now())
         assert estate.is_erased()
         assert sweeps.clear_released(clock.now()) == 0
-    assert places.count("before COMMIT") == places.count("after COMMIT") == 3, "one for each key, and one for the end"
+    assert places.count("before COMMIT") == places.count("after COMMIT") == 2, "one for both keys, and one for the end"
     assert {"before UPDATE keys_keymaterial SET", "after DELETE FROM keys_keymaterial"} <= set(places)

@@ -13,7 +13,7 @@ from base import clock, ids
 from base.caller import Caller
 from base.refusal import Refused
 from instances import operations as instances
-from keys import gate, operations, rotating, sweeps
+from keys import gate, moving, operations, rotating, sweeps
 from keys.models import Key, KeyVersion
 from keys.operations.lifecycle import store_new_key
 from keys.states import State
@@ -238,17 +238,17 @@ def test_at_the_quota_it_fails_says_so_and_tries_again_later(alice):
 
 
 def test_one_key_that_cannot_rotate_does_not_stop_the_others(alice, instance, monkeypatch):
+    """It breaks its batch; then all of them go one by one."""
     keys = [operations.create_key(alice(), instance=instance, enable_automatic_rotation=True, rotation_interval="7d")
             for _ in range(3)]
-    real, stuck = operations.rotate_key, keys[0].pk
+    real, stuck = moving.move, keys[0].pk
 
-    def breaks(caller, key):
-        if key.pk == stuck:
-            key.revision += 1  # as a failure after the compare-and-set leaves it
-            raise RuntimeError("the token is gone")
-        return real(caller, key)
+    def breaks(some, **changes):
+        real(some, **changes)
+        if any(key.pk == stuck for key in some):
+            raise RuntimeError("the token is gone")  # after the compare-and-set, which leaves another revision in the object
 
-    monkeypatch.setattr("keys.sweeps.operations.rotate_key", breaks)
+    monkeypatch.setattr(moving, "move", breaks)
     late = keys[-1].next_rotation_at
     assert sweeps.rotate_due(late) == 2
     assert Key.objects.get(pk=stuck).next_try_at == late + sweeps.TRY_AGAIN_AFTER

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from audit.models import Event
 from base.refusal import Refused
-from keys import lookup, operations, sweeps
+from keys import erasing, lookup, operations, sweeps
 from keys.gate import reasons
 from keys.models import Alias, Key, KeyMaterial, KeyTag, KeyVersion
 from keys.states import State
@@ -137,18 +138,21 @@ def test_destroying_before_the_date_is_refused_even_to_the_clock(alice, make_key
 
 
 def test_one_key_that_cannot_be_destroyed_does_not_stop_the_others(alice, make_key, monkeypatch):
+    """It breaks its batch; then all of them go one by one."""
     keys = [make_key(State.PENDING_DELETION) for _ in range(3)]
-    real, stuck = operations.destroy_key, keys[1].pk
+    real, stuck = erasing.erase, keys[1].pk
 
-    def breaks(caller, key):
-        if key.pk == stuck:
+    def breaks(*some):
+        if any(key.pk == stuck for key in some):
             raise RuntimeError("the token is gone")
-        return real(caller, key)
+        return real(*some)
 
-    monkeypatch.setattr("keys.sweeps.operations.destroy_key", breaks)
+    monkeypatch.setattr(erasing, "erase", breaks)
     late = max(key.delete_at for key in keys)
     assert sweeps.destroy_due(late) == 2
     assert Key.objects.get(pk=stuck).next_try_at == late + sweeps.TRY_AGAIN_AFTER
+    assert sorted(Event.objects.filter(action="DestroyKey").values_list("object_id", "outcome")) == sorted(
+        (key.pk, "InternalFailure" if key.pk == stuck else "ok") for key in keys)
     monkeypatch.undo()
     assert sweeps.destroy_due(late) == 0, "put off"
     assert sweeps.destroy_due(late + sweeps.TRY_AGAIN_AFTER) == 1

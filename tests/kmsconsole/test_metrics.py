@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from celery import Task
+from django.core.management import call_command
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from base import clock
 from keys.states import State
-from kmsconsole.models import Heartbeat
-from kmsconsole.schedule import CLOCK
+from kmsconsole.celery import app
+from kmsconsole.models import Heartbeat, SweepRun
+from kmsconsole.schedule import CLOCK, SCHEDULE, SWEEPS
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +42,52 @@ def test_it_counts_what_is_due(alice, make_key):
 
 def test_a_clock_that_never_ran_has_no_age():
     assert "kms_clock_heartbeat_age_seconds" not in numbers()
+
+
+def task(entry: str) -> Task:
+    app.loader.import_default_modules()
+    return app.tasks[SCHEDULE[entry]["task"]]
+
+
+def samples(name: str) -> dict[str, float]:
+    families = text_string_to_metric_families(Client().get("/metrics").content.decode())
+    return {sample.labels["sweep"]: sample.value for family in families for sample in family.samples if sample.name == name}
+
+
+def test_each_sweep_tells_when_it_last_ran_and_how_much_it_did(alice, make_key):
+    for _ in range(2):
+        make.due_key(alice)
+    for name in ("destroy-due-keys", "rotate-due-keys", "heartbeat"):
+        task(name).apply(throw=True)
+    assert samples("kms_sweep_changes_total") == {"destroy-due-keys": 2, "rotate-due-keys": 0}
+    SweepRun.objects.update(at=clock.real_now() - timedelta(minutes=4))
+    make.due_key(alice)
+    call_command("sweep", stdout=StringIO())
+    assert samples("kms_sweep_changes_total")["destroy-due-keys"] == 3
+    ages = samples("kms_sweep_age_seconds")
+    assert set(ages) == set(SWEEPS)
+    assert all(0 <= age < 60 for age in ages.values())
+
+
+def test_a_sweep_that_breaks_grows_older(monkeypatch):
+    def breaks(now: object) -> int:
+        raise RuntimeError("the disk is full")
+
+    SweepRun.note("destroy-due-keys", clock.real_now() - timedelta(minutes=4), 1)
+    monkeypatch.setattr("keys.sweeps.destroy_due", breaks)
+    task("destroy-due-keys").apply()
+    assert samples("kms_sweep_age_seconds")["destroy-due-keys"] >= 240
+
+
+def test_runs_that_change_nothing_are_written_once_a_minute(django_assert_num_queries):
+    at = clock.real_now()
+    SweepRun.note("rotate-due-keys", at, 0)
+    with django_assert_num_queries(1):
+        SweepRun.note("rotate-due-keys", at + timedelta(seconds=30), 0)
+    assert SweepRun.objects.get().at == at
+    SweepRun.note("rotate-due-keys", at + timedelta(seconds=31), 5)
+    SweepRun.note("rotate-due-keys", at + timedelta(seconds=92), 0)
+    assert SweepRun.objects.values_list("at", "changes").get() == (at + timedelta(seconds=92), 5)
 
 
 def test_strangers_find_no_such_page(settings):

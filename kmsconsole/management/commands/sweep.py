@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from base import clock
-from kmsconsole import shell
+from kmsconsole import running, shell
 from kmsconsole.schedule import SWEEPS
 
 
@@ -24,6 +24,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now = clock.now()
         with shell.clear_errors():
-            counts = {name: run(now) for name, run in SWEEPS.items()}
+            counts = {}
+            for name, run in SWEEPS.items():
+                counts[name] = run(now)
+                running.note(name, counts[name])
         self.stdout.write(json.dumps(counts) if options["json"] else
                           "\n".join(f"{name:<24} {count}" for name, count in counts.items()))
