@@ -11,7 +11,7 @@ import random
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from access.models import Account, User
 from audit.models import Event
@@ -19,8 +19,8 @@ from base import clock, ids
 from bench.loading import Row, Table, in_bulk, in_one_go
 from crypto.engine import material_identity
 from crypto.specs import AES_256, SPECS
-from instances import operations as instances
 from instances import opening
+from instances import operations as instances
 from instances.models import Instance, WrappingKey
 from keys.key_policies import default_document
 from keys.list_models import AccountUse, KeyWord
@@ -140,7 +140,7 @@ class _Builder:
     def _key(self, number: int, batch: dict[Table, list[Row]]) -> None:
         """One key with what belongs to it. Oldest first: ids and dates grow together, as they do in life."""
         draw, special = self.draw.random, self.special.get(number, "")
-        created = self.now - YEARS + YEARS * number / self.count
+        created = self.now - YEARS + YEARS * (number / self.count)
         legacy = not special and draw() < 0.05
         service = SERVICES[number] if number < len(SERVICES) and not special else ""
         kind = "service" if service else "default" if number == len(SERVICES) and not special else "customer"
@@ -233,9 +233,8 @@ class _Builder:
         for start in range(0, events, BATCH):
             rows: list[Row] = []
             for number in range(start, min(start + BATCH, events)):
-                at = self.now - YEARS + YEARS * number / events
-                request = f"{draw.getrandbits(128):032X}"
-                rows.append((at.astimezone(UTC), f"{request[:8]}-{request[8:12]}-4{request[13:16]}-A{request[17:20]}-{request[20:]}",
-                             f"user/{'app' if number % 7 else 'admin'}", draw.choice(ACTIONS), "key", key,
+                at = self.now - YEARS + YEARS * (number / events)
+                request = str(uuid.UUID(int=draw.getrandbits(128), version=4)).upper()
+                rows.append((at, request, f"user/{'app' if number % 7 else 'admin'}", draw.choice(ACTIONS), "key", key,
                              "Forbidden.NoPermission" if draw.random() < 0.02 else "ok", "{}"))
             yield {self.events: rows}
