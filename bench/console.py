@@ -29,10 +29,10 @@ from tests.live import ROOT, clean_environment
 from tests.parts import end, start_postgres
 
 SIZES = [int(size) for size in os.environ.get("KMS_BENCH_SIZES", "1000,1000000").split(",")]
-ROUNDS = int(os.environ.get("KMS_BENCH_ROUNDS", "7"))
+ROUNDS = int(os.environ.get("KMS_BENCH_ROUNDS", "9"))
 DATABASES = os.environ.get("KMS_BENCH_DATABASES", "sqlite,postgresql").split(",")
 ONLY, KEEP = os.environ.get("KMS_BENCH_ONLY", ""), os.environ.get("KMS_BENCH_KEEP", "")
-TIMES, BAR = 3, 1.5
+TIMES, BAR = 1, 1.5
 START, END = "<!-- the console at scale: written by python -m bench.console -->", "<!-- end of the console at scale -->"
 
 

@@ -22,9 +22,10 @@ from crypto.specs import AES_256, SPECS
 from instances import opening
 from instances import operations as instances
 from instances.models import Instance, WrappingKey
+from keys import tallies
 from keys.key_policies import default_document
 from keys.list_models import AccountUse, KeyWord
-from keys.models import Alias, Key, KeyMaterial, KeyTag, KeyVersion
+from keys.models import Alias, Key, KeyMaterial, KeyTag, KeyVersion, UseCursor
 from keys.states import State
 from keys.words import words_of
 from kmsconsole import first_start, shell
@@ -73,7 +74,15 @@ def build(keys: int = 1_000_000, *, material: bool = False, due: int = 0, rotati
     AccountUse.objects.bulk_create([
         AccountUse(account=user.account, day=(builder.now - timedelta(days=n)).date(), used=10_000 + n, refused=n)
         for n in range(90)], ignore_conflicts=True)
+    as_the_clock_does(builder.now)
     return Estate(user, builder.homes[0], keys, builder.newest, *builder.middle)
+
+
+def as_the_clock_does(now: datetime) -> None:
+    """What the sweeps have found out by the time somebody looks: every use added up, and large instances counted."""
+    newest = Event.objects.order_by("-id").values_list("id", flat=True).first() or 0
+    UseCursor.objects.update_or_create(pk=1, defaults={"gathered_to": newest, "seen_to": newest})
+    tallies.count_large(now)
 
 
 class _Builder:

@@ -155,9 +155,8 @@ def addresses(spots: Spots, account: str) -> Iterator[tuple[str, str, str, dict[
     yield "why", "why, by id", "/why/", {"q": spots.key}
     yield "why", "why, by id of a version", "/why/", {"q": spots.version}
     yield "csv", "CSV of keys, its beginning", "/keys/export.csv", {}
-    yield "csv", "CSV of aliases, its beginning", "/aliases/export.csv", {}
     yield "metrics", "metrics", "/metrics", {}
-    for name, path in (("migration", "/migration/"), ("backups", "/backups/"), ("HSM", "/hsm/"),
+    for name, path in (("backups", "/backups/"), ("HSM", "/hsm/"),
                        ("settings", "/settings/"), ("new key", "/keys/new/")):
         yield "other", name, path, {}
 

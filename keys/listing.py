@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
+from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat
 from django.http import QueryDict
 
+from access import lists
 from access.lists import Order, begins, few
 from base import ids
 from base.caller import Caller
@@ -80,34 +83,71 @@ def _clean(text: str) -> str:
     return "".join(one for one in text[:300] if one.isprintable()).strip()
 
 
-def rows(caller: Caller, wish: Asked) -> KeyQuerySet:
-    """The keys that `wish` describes, unordered. Costs a few queries by itself, for conditions that lead where they are rare."""
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """rows: what a wish describes, unordered. among: where no index gives them in the order shown, what one does give
+    and they are a part of; a page looks at so much of it (`access.lists.LOOK`). order: as shown; counted: the order and the
+    rows to count among."""
+
+    rows: QuerySet[Any]
+    order: Order
+    among: QuerySet[Any] | None
+    counted: tuple[QuerySet[Any] | None, Order]
+
+    def window(self, *, size: int, after: str = "", before: str = "") -> lists.Window:
+        return lists.window(self.rows, self.order, size=size, after=after, before=before, among=self.among)
+
+    def count(self) -> lists.Count:
+        return lists.count(self.rows, *self.counted)
+
+
+def select(caller: Caller, wish: Asked) -> Selection:
+    """Costs a few queries by itself, for conditions that lead where they are rare."""
     conditions = [_tagged(wish.tag)] if wish.tag else []
     conditions += [_named(caller.account, wish.q)] if wish.q else []
     leading = [one for one in conditions if isinstance(one, set)]
+    tests = [one for one in conditions if isinstance(one, Q)]
+    filters = _filters(caller, wish)
     found = _owned(caller.account, set.intersection(*leading)) if leading else Key.objects.of(caller.account)
-    found = found.living(caller.at).filter(GROUPS[wish.group], *(one for one in conditions if isinstance(one, Q)))
-    found = found.select_related("instance")
-    if wish.state:
-        found = found.filter(_state(caller, wish.state))
-    if wish.spec:
-        found = found.filter(spec=wish.spec)
-    if wish.origin:
-        found = found.filter(origin=wish.origin)
-    if wish.creator:
-        found = found.filter(creator=wish.creator)
-    if wish.instance:
-        found = found.filter(instance=wish.instance)
+    found = found.living(caller.at).filter(GROUPS[wish.group], *tests, *filters.values()).select_related("instance")
+    shown, by_date = order(wish), ORDERS["newest"]
+
+    def among(order: Order) -> KeyQuerySet | None:
+        """The index of the order and of one filter. Only that of the date is made for each filter (`keys.list_models`)."""
+        led = [name for name in filters if (name == "idle") != (order.fields == by_date.fields)]
+        if leading or (not tests and len(filters) == len(led[:1])):
+            return None
+        tab = Key.objects.of(caller.account).filter(GROUPS[wish.group])
+        return tab.filter(_led(caller, wish, led[0]) or Q()) if led else tab
+
+    counted = shown if wish.idle else by_date
+    return Selection(found, shown, among(shown), (among(counted), counted))
+
+
+def rows(caller: Caller, wish: Asked) -> QuerySet[Key]:
+    return select(caller, wish).rows
+
+
+def _filters(caller: Caller, wish: Asked) -> dict[str, Q]:
+    """Conditions on columns of the key, by name."""
+    found = {"state": _state(caller, wish.state)} if wish.state else {}
+    found |= {name: Q(**{name: value}) for name in ("instance", "spec", "origin", "creator") if (value := getattr(wish, name))}
     if wish.idle:
-        found = found.filter(idle_since__lte=(caller.at - timedelta(days=wish.idle)).date())
+        found["idle"] = Q(idle_since__lte=(caller.at - timedelta(days=wish.idle)).date())
     return found
 
 
+def _led(caller: Caller, wish: Asked, name: str) -> Q | None:
+    """What a filter asks of its own column; None where that is more than one value, which no index gives in order."""
+    if name != "state":
+        return _filters(caller, replace(wish, state=""))[name]
+    return Q(state=wish.state) if wish.state in (State.ENABLED, State.DISABLED, State.PENDING_DELETION) else None
+
+
 def _owned(account: str, keys: set[str]) -> KeyQuerySet:
-    """Those of `keys` that belong to the account. Compared here and not in the query: SQLite, which has no statistics, would walk
+    """Those of `keys` that belong to the account. Compared so that no index answers: SQLite, which has no statistics, would walk
     the account's keys rather than look up a thousand ids."""
-    owners = Key.objects.filter(pk__in=keys).order_by().values_list("pk", "account_id")
-    return Key.objects.filter(pk__in=[pk for pk, owner in owners if owner == account])
+    return Key.objects.alias(owner=Concat("account_id", Value(""), output_field=CharField())).filter(pk__in=keys, owner=account)
 
 
 def order(wish: Asked) -> Order:
@@ -142,6 +182,13 @@ def _tagged(text: str) -> Q | set[str]:
     return found if found is not None else Q(Exists(tags.filter(key=OuterRef("pk"))))
 
 
+def begun(caller: Caller, text: str) -> KeyQuerySet:
+    """Living keys whose id begins with `text`."""
+    ids = few(Key.objects.filter(begins("pk", text)).values_list("pk", flat=True))
+    found = _owned(caller.account, ids) if ids is not None else Key.objects.of(caller.account).filter(begins("pk", text))
+    return found.living(caller.at).select_related("instance")
+
+
 def plain(text: str) -> str:
     """The id or name inside an ARN or a prefixed alias; other text as it is."""
     parts = ids.split_arn(text)
@@ -172,12 +219,11 @@ def _holding(account: str, parts: list[str]) -> tuple[set[str] | None, Callable[
     longest_first = sorted(set(parts), key=len, reverse=True)
     # Tested row by row it is the key that leads, and the account would only mislead a planner without statistics.
     tests = [KeyWord.objects.filter(begins("word", part)) for part in longest_first]
-    holders = [test.filter(account=account) for test in tests]
-    for holder in holders:
-        found = few(holder.values_list("key_id", flat=True))
+    for test in tests:
+        found = few(test.filter(account=account).values_list("key_id", flat=True))
         if found is not None:
             for other in tests:
-                if found:
+                if found and other is not test:
                     found &= set(other.filter(key__in=found).values_list("key_id", flat=True))
             return found, Q
 
@@ -190,20 +236,29 @@ def _holding(account: str, parts: list[str]) -> tuple[set[str] | None, Callable[
     return None, each
 
 
-def alias_rows(caller: Caller, text: str) -> Q:
+def select_aliases(caller: Caller, text: str) -> Selection:
     """Aliases of living keys: name or key id begins with `text`, or the name holds its words. An empty text narrows nothing."""
-    text = plain(text)
-    if not text:
-        return Q()
-    mine = Alias.objects.filter(account_id=caller.account)
-    named = few(mine.filter(begins("name", PREFIX + text)).values_list("pk", flat=True))
-    every = begins("name", PREFIX + text) if named is None else Q(pk__in=named)
+    mine, text = Alias.objects.filter(account_id=caller.account), plain(text)
+    condition, led = _alias_rows(caller.account, text) if text else (Q(), True)
+    living = Exists(Key.objects.of(caller.account).living(caller.at).filter(pk=OuterRef("key")))
+    among = None if led else mine
+    return Selection(mine.filter(condition, living).select_related("key__instance"), BY_NAME, among, (among, BY_NAME))
+
+
+def _alias_rows(account: str, text: str) -> tuple[Q, bool]:
+    """The condition, and whether an index finds the rows. Of names that begin with it there may be so many that nobody looks for
+    others."""
+    named = few(Alias.objects.filter(begins("name", PREFIX + text), account_id=account).values_list("pk", flat=True))
+    if named is None:
+        return begins("name", PREFIX + text), True
     ids = few(Key.objects.filter(begins("pk", text)).values_list("pk", flat=True))
+    every, led = Q(pk__in=named), ids is not None
     every |= begins("key__pk", text) if ids is None else Q(key__in=ids)
     if parts := words.split(text)[:MOST_WORDS]:
-        keys, _ = _holding(caller.account, parts)
+        keys, _ = _holding(account, parts)
         held = Q()
         for part in parts:
             held &= Q(name__icontains=part)
         every |= held if keys is None else held & Q(key__in=keys)
-    return every
+        led = led and keys is not None
+    return every, led

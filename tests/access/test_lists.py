@@ -84,7 +84,7 @@ def test_counts_have_a_cap(events, monkeypatch):
 
 def test_a_column_with_holes_is_no_order(events):
     with pytest.raises(ValueError, match="NULL"):
-        lists._cursor(BY_TIME, Event(at=None, id=1))
+        lists._values(BY_TIME, Event(at=None, id=1))
 
 
 def test_chunks_hold_everything(events, monkeypatch):
