@@ -19,8 +19,10 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import CharField, Q, QuerySet, Value
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Concat
+from django.db.models.lookups import Exact
 from django.http import StreamingHttpResponse
 
 CAP = 1000
@@ -80,6 +82,13 @@ def literal(text: str) -> RawSQL:
     return RawSQL(f"'{text}'", ())  # noqa: S611 - letters and digits only
 
 
+def quiet(column: str, value: str) -> Q:
+    """`column` is `value`, said so that SQLite looks for no index of it."""
+    if connection.vendor == "postgresql":
+        return Q(**{column: value})
+    return Q(Exact(Concat(column, Value(""), output_field=CharField()), value))
+
+
 def few(ids: QuerySet[Any]) -> set[Any] | None:
     """The ids of a query, or None where they are more than ``CAP``. So a rare condition can lead a search, and a common one is
     tested row by row: either way a page reads some thousand rows at most."""
@@ -87,11 +96,15 @@ def few(ids: QuerySet[Any]) -> set[Any] | None:
     return set(found) if len(found) <= CAP else None
 
 
-def count(rows: QuerySet[Any], among: QuerySet[Any] | None = None, order: Order | None = None) -> Count:
-    """among: as `window` takes it, with its order; then only its first ``LOOK`` are looked at."""
-    end = _end(among, order) if among is not None and order is not None else None
-    if end is not None and order is not None:
-        rows = rows.filter(_upto(order, end, descending=order.descending))
+def count(rows: QuerySet[Any], order: Order | None = None, among: QuerySet[Any] | None = None, inside: bool = False) -> Count:
+    """order, among, inside: as `window` takes them; then only the first ``LOOK`` are looked at."""
+    end = None
+    if among is not None and order is not None:
+        end = _end(among, order)
+        if inside:
+            rows = rows.filter(pk__in=_looked_at(among, order))
+        elif end is not None:
+            rows = rows.filter(_upto(order, end, descending=order.descending))
     found = rows.order_by()[:CAP + 1].count()
     return Count(min(found, CAP), found > CAP, least=end is not None and found <= CAP)
 
@@ -101,11 +114,11 @@ def estimate(counted: int) -> Count:
 
 
 def window(rows: QuerySet[Any], order: Order, *, size: int, after: str = "", before: str = "",
-           among: QuerySet[Any] | None = None) -> Window:
+           among: QuerySet[Any] | None = None, inside: bool = False) -> Window:
     """The `size` rows after or before a cursor. A cursor that means nothing is the beginning, because a bookmark must open.
 
     among: rows that an index gives in this order and of which `rows` are a part. A page then looks at ``LOOK`` of them at most,
-    so that it costs the same where hardly any of them fits.
+    so that it costs the same where hardly any of them fits. inside: `rows` does not say what `among` does.
     """
     back = not after and bool(before)
     edge = _position(rows, order, before if back else after)
@@ -115,7 +128,9 @@ def window(rows: QuerySet[Any], order: Order, *, size: int, after: str = "", bef
         rows = rows.filter(_beyond(order, edge, descending=descending))
         among = among.filter(_beyond(order, edge, descending=descending)) if among is not None else None
     end = _end(among, order, reverse=back) if among is not None else None
-    if end is not None:
+    if among is not None and inside:
+        rows = rows.filter(pk__in=_looked_at(among, order, reverse=back))
+    elif end is not None:
         rows = rows.filter(_upto(order, end, descending=descending))
     found = list(rows.order_by(*order.columns(reverse=back))[:size + 1])
     more, items = len(found) > size, found[:size]
@@ -162,6 +177,10 @@ def _end(among: QuerySet[Any], order: Order, *, reverse: bool = False) -> list[A
     """Where the look ends; None where it reaches the end of the list."""
     ends = among.order_by(*order.columns(reverse=reverse)).values_list(*order.fields)[LOOK - 1:LOOK]
     return next((list(values) for values in ends), None)
+
+
+def _looked_at(among: QuerySet[Any], order: Order, *, reverse: bool = False) -> QuerySet[Any]:
+    return among.order_by(*order.columns(reverse=reverse)).values("pk")[:LOOK]
 
 
 def _values(order: Order, row: Any) -> list[Any]:

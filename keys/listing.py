@@ -7,12 +7,11 @@ from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Concat
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import QueryDict
 
 from access import lists
-from access.lists import Order, begins, few
+from access.lists import Order, begins, few, quiet
 from base import ids
 from base.caller import Caller
 from crypto.specs import SPECS
@@ -84,44 +83,61 @@ def _clean(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """rows: what a wish describes, unordered. among: where no index gives them in the order shown, what one does give
-    and they are a part of; a page looks at so much of it (`access.lists.LOOK`). order: as shown; counted: the order and the
-    rows to count among."""
+class Part:
+    """A way to read some rows in an order without reading all that do not fit; as `access.lists.window` takes it."""
 
     rows: QuerySet[Any]
     order: Order
-    among: QuerySet[Any] | None
-    counted: tuple[QuerySet[Any] | None, Order]
+    among: QuerySet[Any] | None = None
+    inside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """rows: what a wish describes, unordered; shown: how a page reads it, counted: how its number is found."""
+
+    rows: QuerySet[Any]
+    shown: Part
+    counted: Part
 
     def window(self, *, size: int, after: str = "", before: str = "") -> lists.Window:
-        return lists.window(self.rows, self.order, size=size, after=after, before=before, among=self.among)
+        how = self.shown
+        return lists.window(how.rows, how.order, size=size, after=after, before=before, among=how.among, inside=how.inside)
 
     def count(self) -> lists.Count:
-        return lists.count(self.rows, *self.counted)
+        how = self.counted
+        return lists.count(how.rows, how.order, how.among, how.inside)
 
 
 def select(caller: Caller, wish: Asked) -> Selection:
-    """Costs a few queries by itself, for conditions that lead where they are rare."""
+    """Costs a few queries by itself, for conditions that lead where they are rare. Where an index gives nothing but the rows of
+    the wish in its order, the page reads those. Otherwise one gives the tab, or one filter of it, and the rest is tested on
+    what it gives, so many at a time (`access.lists.LOOK`)."""
     conditions = [_tagged(wish.tag)] if wish.tag else []
     conditions += [_named(caller.account, wish.q)] if wish.q else []
     leading = [one for one in conditions if isinstance(one, set)]
     tests = [one for one in conditions if isinstance(one, Q)]
-    filters = _filters(caller, wish)
-    found = _owned(caller.account, set.intersection(*leading)) if leading else Key.objects.of(caller.account)
-    found = found.living(caller.at).filter(GROUPS[wish.group], *tests, *filters.values()).select_related("instance")
-    shown, by_date = order(wish), ORDERS["newest"]
+    filters, mine = _filters(caller, wish), Key.objects.of(caller.account)
+    first = Key.objects.filter(pk__in=set.intersection(*leading)).only_of(caller.account) if leading else mine
+    shared = (GROUPS[wish.group], *tests)
+    found = first.living(caller.at).filter(*shared, *filters.values()).select_related("instance")
 
-    def among(order: Order) -> KeyQuerySet | None:
-        """The index of the order and of one filter. Only that of the date is made for each filter (`keys.list_models`)."""
-        led = [name for name in filters if (name == "idle") != (order.fields == by_date.fields)]
-        if leading or (not tests and len(filters) == len(led[:1])):
-            return None
-        tab = Key.objects.of(caller.account).filter(GROUPS[wish.group])
-        return tab.filter(_led(caller, wish, led[0]) or Q()) if led else tab
+    def part(order: Order) -> Part:
+        """Each filter has an index in the order of the date, and that of the idle has its own (`keys.list_models`)."""
+        by_date = order.fields == ORDERS["newest"].fields
+        led = next((name for name in filters if (name == "idle") != by_date), "")
+        others = [one for name, one in filters.items() if name != led]
+        if leading or not (tests or others):
+            return Part(found, order)
+        tab = mine.filter(GROUPS[wish.group], _led(caller, wish, led))
+        if not others:
+            return Part(found, order, tab)
+        # No index but that of the id is left to a planner without statistics: any other one may hold all keys.
+        tested = Key.objects.living(caller.at).filter(*shared, *others, _rest(caller, wish, led)).select_related("instance")
+        return Part(tested, order, tab, inside=True)
 
-    counted = shown if wish.idle else by_date
-    return Selection(found, shown, among(shown), (among(counted), counted))
+    shown = part(order(wish))
+    return Selection(found, shown, shown if wish.idle or not filters else part(ORDERS["newest"]))
 
 
 def rows(caller: Caller, wish: Asked) -> QuerySet[Key]:
@@ -129,25 +145,26 @@ def rows(caller: Caller, wish: Asked) -> QuerySet[Key]:
 
 
 def _filters(caller: Caller, wish: Asked) -> dict[str, Q]:
-    """Conditions on columns of the key, by name."""
-    found = {"state": _state(caller, wish.state)} if wish.state else {}
-    found |= {name: Q(**{name: value}) for name in ("instance", "spec", "origin", "creator") if (value := getattr(wish, name))}
+    """Conditions on columns of the key, by name; one that finds few rows before one that finds many."""
+    names = ("instance", "creator", "spec", "origin")
+    found = {name: Q(**{name: value}) for name in names if (value := getattr(wish, name))}
+    if wish.state:
+        found["state"] = _state(caller, wish.state)
     if wish.idle:
         found["idle"] = Q(idle_since__lte=(caller.at - timedelta(days=wish.idle)).date())
     return found
 
 
-def _led(caller: Caller, wish: Asked, name: str) -> Q | None:
-    """What a filter asks of its own column; None where that is more than one value, which no index gives in order."""
+def _led(caller: Caller, wish: Asked, name: str) -> Q:
+    """What a filter asks of its own column; nothing where that is more than one value, which no index gives in order."""
     if name != "state":
-        return _filters(caller, replace(wish, state=""))[name]
-    return Q(state=wish.state) if wish.state in (State.ENABLED, State.DISABLED, State.PENDING_DELETION) else None
+        return _filters(caller, replace(wish, state="")).get(name, Q())
+    return Q(state=wish.state) if wish.state in (State.ENABLED, State.DISABLED, State.PENDING_DELETION) else Q()
 
 
-def _owned(account: str, keys: set[str]) -> KeyQuerySet:
-    """Those of `keys` that belong to the account. Compared so that no index answers: SQLite, which has no statistics, would walk
-    the account's keys rather than look up a thousand ids."""
-    return Key.objects.alias(owner=Concat("account_id", Value(""), output_field=CharField())).filter(pk__in=keys, owner=account)
+def _rest(caller: Caller, wish: Asked, name: str) -> Q:
+    """What a filter that leads asks beyond its own column."""
+    return _state(caller, wish.state) if name == "state" else Q()
 
 
 def order(wish: Asked) -> Order:
@@ -173,7 +190,7 @@ def _state(caller: Caller, state: str) -> Q:
 
 def _tagged(text: str) -> Q | set[str]:
     """The ids where they are few, else a test of each row. Asked of the tags alone: joined to the keys of the account, a planner
-    without statistics begins at those. Whose key it is, `_owned` asks."""
+    without statistics begins at those. Whose keys they are, `select` asks."""
     name, _, value = text.partition(":")
     tags = KeyTag.objects.filter(tag_key=name, **({"tag_value": value} if value else {}))
     if value and not tags.exists():
@@ -185,7 +202,8 @@ def _tagged(text: str) -> Q | set[str]:
 def begun(caller: Caller, text: str) -> KeyQuerySet:
     """Living keys whose id begins with `text`."""
     ids = few(Key.objects.filter(begins("pk", text)).values_list("pk", flat=True))
-    found = _owned(caller.account, ids) if ids is not None else Key.objects.of(caller.account).filter(begins("pk", text))
+    found = (Key.objects.filter(pk__in=ids).only_of(caller.account) if ids is not None else
+             Key.objects.of(caller.account).filter(begins("pk", text)))
     return found.living(caller.at).select_related("instance")
 
 
@@ -239,18 +257,20 @@ def _holding(account: str, parts: list[str]) -> tuple[set[str] | None, Callable[
 def select_aliases(caller: Caller, text: str) -> Selection:
     """Aliases of living keys: name or key id begins with `text`, or the name holds its words. An empty text narrows nothing."""
     mine, text = Alias.objects.filter(account_id=caller.account), plain(text)
-    condition, led = _alias_rows(caller.account, text) if text else (Q(), True)
+    condition, few_rows, led = _alias_rows(caller.account, text) if text else (Q(), False, True)
     living = Exists(Key.objects.of(caller.account).living(caller.at).filter(pk=OuterRef("key")))
-    among = None if led else mine
-    return Selection(mine.filter(condition, living).select_related("key__instance"), BY_NAME, among, (among, BY_NAME))
+    first = Alias.objects.filter(quiet("account_id", caller.account)) if few_rows else mine
+    rows = first.filter(condition, living).select_related("key__instance")
+    part = Part(rows, BY_NAME, None if led else mine)
+    return Selection(rows, part, part)
 
 
-def _alias_rows(account: str, text: str) -> tuple[Q, bool]:
-    """The condition, and whether an index finds the rows. Of names that begin with it there may be so many that nobody looks for
-    others."""
+def _alias_rows(account: str, text: str) -> tuple[Q, bool, bool]:
+    """The condition; whether it names few rows; whether an index finds them. Of names that begin with it there may be so many
+    that nobody looks for others."""
     named = few(Alias.objects.filter(begins("name", PREFIX + text), account_id=account).values_list("pk", flat=True))
     if named is None:
-        return begins("name", PREFIX + text), True
+        return begins("name", PREFIX + text), False, True
     ids = few(Key.objects.filter(begins("pk", text)).values_list("pk", flat=True))
     every, led = Q(pk__in=named), ids is not None
     every |= begins("key__pk", text) if ids is None else Q(key__in=ids)
@@ -261,4 +281,4 @@ def _alias_rows(account: str, text: str) -> tuple[Q, bool]:
             held &= Q(name__icontains=part)
         every |= held if keys is None else held & Q(key__in=keys)
         led = led and keys is not None
-    return every, led
+    return every, led, led

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
+from access import lists
 from access.models import Account, Freeze
 from base import clock, ids
 from base.refusal import Refusal, Refused
@@ -38,6 +39,10 @@ def _frozen(now: datetime) -> Exists:
 class KeyQuerySet(models.QuerySet["Key"]):
     def of(self, account: str) -> KeyQuerySet:
         return self.filter(account_id=account)
+
+    def only_of(self, account: str) -> KeyQuerySet:
+        """The same where another condition is to lead: SQLite, which has no statistics, would walk the account's keys instead."""
+        return self.filter(lists.quiet("account_id", account))
 
     def living(self, now: datetime) -> KeyQuerySet:
         """Without the destroyed, and without those whose date or whose instance's release has come but whose sweep has not

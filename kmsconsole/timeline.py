@@ -87,7 +87,7 @@ def _last_backups(caller: Caller) -> Iterator[Entry]:
 
 
 def _keys(caller: Caller, kind: str, column: str, **among: object) -> Iterator[Entry]:
-    living = Key.objects.of(caller.account).living(caller.at).filter(**{f"{column}__gte": caller.at - AHEAD}, **among)
+    living = Key.objects.only_of(caller.account).living(caller.at).filter(**{f"{column}__gte": caller.at - AHEAD}, **among)
     rows = list(living.select_related("instance").order_by(column, "pk")[:MOST])
     names: dict[str, list[str]] = {}
     for key_id, name in Alias.objects.filter(key__in=rows).values_list("key_id", "name"):

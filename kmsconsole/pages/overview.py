@@ -40,8 +40,9 @@ def overview(request: HttpRequest) -> HttpResponse:
     tabs = living.filter(kind__in=Key.Kind.values, edition__in=Key.Edition.values)
     numbers = {"all": lists.count(living), "pending": lists.count(tabs.filter(state=State.PENDING_DELETION)),
                "disabled": lists.count(tabs.filter(state=State.DISABLED))}
-    due = list(living.filter(state=lists.literal(State.PENDING_DELETION)).select_related("instance").order_by("delete_at", "pk")[:MOST])
-    return page(request, "overview.html", needs=_needs(caller, lines, living, due), numbers=numbers, instances=len(instances),
+    dated = Key.objects.only_of(caller.account).living(caller.at)
+    due = list(dated.filter(state=lists.literal(State.PENDING_DELETION)).select_related("instance").order_by("delete_at", "pk")[:MOST])
+    return page(request, "overview.html", needs=_needs(caller, lines, dated, due), numbers=numbers, instances=len(instances),
                 serving=sum(1 for line in lines if line.facts.state == "Connected"),
                 due=due, next_due=next((key for key in due if _is_to_come(key, caller.at)), None),
                 aliases=lists.count(Alias.objects.filter(account_id=caller.account)), events=_events(caller),
