@@ -27,7 +27,7 @@ from django.http import StreamingHttpResponse
 
 CAP = 1000
 # How many rows a page or a count looks at where no index leads to those that fit.
-LOOK = 5000
+LOOK = 2000
 CHUNK = 500
 _LONGEST_CURSOR = 1000
 # What a spreadsheet takes for a formula (OWASP, "CSV Injection").
@@ -97,7 +97,8 @@ def few(ids: QuerySet[Any]) -> set[Any] | None:
 
 
 def count(rows: QuerySet[Any], order: Order | None = None, among: QuerySet[Any] | None = None, inside: bool = False) -> Count:
-    """order, among, inside: as `window` takes them; then only the first ``LOOK`` are looked at."""
+    """order: that of an index over the rows, without which PostgreSQL would rather read the table from its beginning. among,
+    inside: as `window` takes them; then only the first ``LOOK`` are looked at."""
     end = None
     if among is not None and order is not None:
         end = _end(among, order)
@@ -105,7 +106,7 @@ def count(rows: QuerySet[Any], order: Order | None = None, among: QuerySet[Any] 
             rows = rows.filter(pk__in=_looked_at(among, order))
         elif end is not None:
             rows = rows.filter(_upto(order, end, descending=order.descending))
-    found = rows.order_by()[:CAP + 1].count()
+    found = rows.order_by(*order.columns() if order else ())[:CAP + 1].count()
     return Count(min(found, CAP), found > CAP, least=end is not None and found <= CAP)
 
 
@@ -123,7 +124,7 @@ def window(rows: QuerySet[Any], order: Order, *, size: int, after: str = "", bef
     back = not after and bool(before)
     edge = _position(rows, order, before if back else after)
     back = back and edge is not None
-    descending = order.descending != back
+    descending, whole = order.descending != back, among
     if edge is not None:
         rows = rows.filter(_beyond(order, edge, descending=descending))
         among = among.filter(_beyond(order, edge, descending=descending)) if among is not None else None
@@ -137,7 +138,10 @@ def window(rows: QuerySet[Any], order: Order, *, size: int, after: str = "", bef
     if back:
         items.reverse()
     cut = end is not None and not more
-    first, last = (_values(order, items[0]), _values(order, items[-1])) if items else (end, end)
+    if items:
+        first, last = _values(order, items[0]), _values(order, items[-1])
+    else:
+        first = last = end or (_last(whole, order, reverse=back) if whole is not None and edge is not None else None)
     if cut:
         # Nobody knows what comes after the last that was looked at, so the reader may go on there.
         first, last = (end, last) if back else (first, end)
@@ -175,8 +179,13 @@ def _upto(order: Order, edge: list[Any], *, descending: bool) -> Q:
 
 def _end(among: QuerySet[Any], order: Order, *, reverse: bool = False) -> list[Any] | None:
     """Where the look ends; None where it reaches the end of the list."""
-    ends = among.order_by(*order.columns(reverse=reverse)).values_list(*order.fields)[LOOK - 1:LOOK]
-    return next((list(values) for values in ends), None)
+    ends = list(among.order_by(*order.columns(reverse=reverse)).values_list(*order.fields)[LOOK - 1:LOOK + 1])
+    return list(ends[0]) if len(ends) > 1 else None
+
+
+def _last(among: QuerySet[Any], order: Order, *, reverse: bool) -> list[Any] | None:
+    """The end of the list. Where a look got there and found nothing it does not fit, so the way back begins at it."""
+    return next((list(row) for row in among.order_by(*order.columns(reverse=not reverse)).values_list(*order.fields)[:1]), None)
 
 
 def _looked_at(among: QuerySet[Any], order: Order, *, reverse: bool = False) -> QuerySet[Any]:

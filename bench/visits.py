@@ -124,7 +124,7 @@ def addresses(spots: Spots, account: str) -> Iterator[tuple[str, str, str, dict[
     yield "search_description", "keys, a rare and a common word", "/keys/", {"q": "zeppelin service"}
     yield "search_description", "keys, two words never together", "/keys/", {"q": "telemetry settlement"}
     yield "search_description", "keys, a word of nothing", "/keys/", {"q": "aardvark"}
-    yield "search_description", "keys, a common word and a filter", "/keys/", {"q": "service", "state": "Disabled"}
+    yield "search_description", "keys, a common word and a filter", "/keys/", {"q": "service", "state": "Enabled"}
     yield "list", "default keys", "/keys/", {"tab": "default"}
     yield "list", "default keys, those of 1.0", "/keys/", {"tab": "default", "group": "old"}
     yield "list", "1.0 keys", "/v1/keys/", {}

@@ -19,7 +19,7 @@ from instances.models import Instance
 from keys import words
 from keys.aliasing import PREFIX
 from keys.creation import ORIGINS
-from keys.filters import FILTERS
+from keys.filters import FILTERS, serving
 from keys.list_models import KeyWord
 from keys.models import Alias, Key, KeyQuerySet, KeyTag
 from keys.states import State
@@ -185,7 +185,7 @@ def _state(caller: Caller, state: str) -> Q:
         return shows & Q(state=state)
     # Expired and not swept yet: rare, and for seconds. In the order of the dates, so that their own index is taken.
     ended = Key.objects.filter(material_expires_at__lte=caller.at).order_by("material_expires_at", "id").values_list("pk")
-    return shows if list(ended[:1]) else shows & Q(state=state)
+    return shows if list(ended[:1]) else serving(caller.at) & Q(state=state)
 
 
 def _tagged(text: str) -> Q | set[str]:
@@ -257,20 +257,22 @@ def _holding(account: str, parts: list[str]) -> tuple[set[str] | None, Callable[
 def select_aliases(caller: Caller, text: str) -> Selection:
     """Aliases of living keys: name or key id begins with `text`, or the name holds its words. An empty text narrows nothing."""
     mine, text = Alias.objects.filter(account_id=caller.account), plain(text)
-    condition, few_rows, led = _alias_rows(caller.account, text) if text else (Q(), False, True)
+    condition, led, bound = _alias_rows(caller.account, text) if text else (Q(), False, None)
     living = Exists(Key.objects.of(caller.account).living(caller.at).filter(pk=OuterRef("key")))
-    first = Alias.objects.filter(quiet("account_id", caller.account)) if few_rows else mine
+    first = Alias.objects.filter(quiet("account_id", caller.account)) if led else mine
     rows = first.filter(condition, living).select_related("key__instance")
-    part = Part(rows, BY_NAME, None if led else mine)
+    part = Part(rows, BY_NAME, None if bound is None else mine.filter(bound))
     return Selection(rows, part, part)
 
 
-def _alias_rows(account: str, text: str) -> tuple[Q, bool, bool]:
-    """The condition; whether it names few rows; whether an index finds them. Of names that begin with it there may be so many
-    that nobody looks for others."""
-    named = few(Alias.objects.filter(begins("name", PREFIX + text), account_id=account).values_list("pk", flat=True))
+def _alias_rows(account: str, text: str) -> tuple[Q, bool, Q | None]:
+    """The condition; whether it names few rows, which lead; where not, what bounds the rows to look at. Of names that begin with
+    it there may be so many that nobody looks for others."""
+    start = PREFIX + text
+    named = few(Alias.objects.filter(begins("name", start), account_id=account).values_list("pk", flat=True))
     if named is None:
-        return begins("name", PREFIX + text), False, True
+        # In every language a name sorts behind its own beginning; where the matching ones end only C knows.
+        return begins("name", start) & Q(name__gte=start), False, Q(name__gte=start)
     ids = few(Key.objects.filter(begins("pk", text)).values_list("pk", flat=True))
     every, led = Q(pk__in=named), ids is not None
     every |= begins("key__pk", text) if ids is None else Q(key__in=ids)
@@ -281,4 +283,4 @@ def _alias_rows(account: str, text: str) -> tuple[Q, bool, bool]:
             held &= Q(name__icontains=part)
         every |= held if keys is None else held & Q(key__in=keys)
         led = led and keys is not None
-    return every, led, led
+    return every, led, None if led else Q()

@@ -18,6 +18,7 @@ from backups.proofs import failed_drills
 from base.caller import Caller
 from instances.models import Instance
 from keys import lookup, showing
+from keys.listing import ORDERS
 from keys.models import AccountUse, Alias, Key, KeyQuerySet
 from keys.plot import Plot, plot
 from keys.states import State
@@ -38,7 +39,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     living = Key.objects.of(caller.account).living(caller.at)
     # Of every tab: said in full, so that the index of the lists leads.
     tabs = living.filter(kind__in=Key.Kind.values, edition__in=Key.Edition.values)
-    numbers = {"all": lists.count(living), "pending": lists.count(tabs.filter(state=State.PENDING_DELETION)),
+    numbers = {"all": lists.count(living, ORDERS["newest"]), "pending": lists.count(tabs.filter(state=State.PENDING_DELETION)),
                "disabled": lists.count(tabs.filter(state=State.DISABLED))}
     dated = Key.objects.only_of(caller.account).living(caller.at)
     due = list(dated.filter(state=lists.literal(State.PENDING_DELETION)).select_related("instance").order_by("delete_at", "pk")[:MOST])
