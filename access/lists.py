@@ -138,6 +138,8 @@ def window(rows: QuerySet[Any], order: Order, *, size: int, after: str = "", bef
     if back:
         items.reverse()
     cut = end is not None and not more
+    first: list[Any] | None
+    last: list[Any] | None
     if items:
         first, last = _values(order, items[0]), _values(order, items[-1])
     else:

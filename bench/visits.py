@@ -145,8 +145,9 @@ def addresses(spots: Spots, account: str) -> Iterator[tuple[str, str, str, dict[
     yield "audit", "audit log", "/audit/", {}
     day = (timedelta(days=200), timedelta(days=199))
     since, until = (moment(ago) for ago in day)
-    for name, query in (("everything", {"show": "all"}), ("refused", {"outcome": "refused"}), ("of a person", {"principal": "admin"}),
-                        ("an action", {"action": "CreateKey"}), ("of a key", {"object": spots.key}),
+    for name, query in (("everything", {"show": "all"}), ("refused", {"outcome": "refused"}),
+                        ("of a person", {"principal": "admin"}), ("an action", {"action": "CreateKey"}),
+                        ("of a key", {"object": spots.key}),
                         ("a request", {"request": spots.event}), ("a day", {"since": since, "until": until}),
                         ("a person nobody knows", {"principal": "nobody"})):
         yield "audit", f"audit log, {name}", "/audit/", query

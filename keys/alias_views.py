@@ -36,7 +36,9 @@ def alias_list(request: HttpRequest) -> HttpResponse:
     chosen = listing.select_aliases(caller, text)
     found = operations.browse_aliases(caller, text, size=pages.page_size(request), after=asked.get("after", ""),
                                       before=asked.get("before", ""), selection=chosen)
-    lookup.know_tags(caller, [alias.key for alias in found.items])
+    shown = [alias.key for alias in found.items]
+    lookup.know_tags(caller, shown)
+    lookup.know_freeze(caller, shown)
     rows = [{"alias": alias, "quoted": quote(alias.name, safe=""), "state": alias.key.state_at(caller.at),
              "why_not_repoint": _why_not_repoint(caller, alias),
              "blocked": showing.blocked(caller, alias.key, ["DeleteAlias"])} for alias in found.items]

@@ -19,8 +19,8 @@ from keys import states
 from keys.list_models import LIST_INDEXES, AccountUse, BulkItem, BulkRun, InstanceTally, KeyWord
 from keys.states import State
 
-__all__ = ["AccountUse", "Alias", "BulkItem", "BulkRun", "ImportToken", "InstanceTally", "Key", "KeyMaterial", "KeyQuerySet", "KeyTag",
-           "KeyUse", "KeyVersion", "KeyWord", "SpareMaterial", "UseCursor"]
+__all__ = ["AccountUse", "Alias", "BulkItem", "BulkRun", "ImportToken", "InstanceTally", "Key", "KeyMaterial", "KeyQuerySet",
+           "KeyTag", "KeyUse", "KeyVersion", "KeyWord", "SpareMaterial", "UseCursor"]
 
 
 # Not a negation: what is null in the join belongs to keys outside instances.

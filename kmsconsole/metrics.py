@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from access import lists
 from api import metrics
 from base import clock
 from instances.models import Instance
@@ -42,7 +43,7 @@ def _families() -> Iterator[Metric]:
     if last is not None:
         yield GaugeMetricFamily("kms_clock_heartbeat_age_seconds", "Since the clock last showed that it works",
                                 (clock.real_now() - last).total_seconds())
-    pending = Key.objects.filter(state=State.PENDING_DELETION)
+    pending = Key.objects.filter(state=lists.literal(State.PENDING_DELETION), delete_at__isnull=False)
     yield GaugeMetricFamily("kms_keys_pending_deletion", "Keys whose deletion is scheduled", pending.count())
     yield GaugeMetricFamily("kms_keys_overdue_for_destruction", "Keys whose date has come and that no sweep has destroyed",
                             Key.objects.due_for_destruction(now).order_by().count())

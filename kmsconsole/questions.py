@@ -89,7 +89,7 @@ def questions(caller: Caller) -> list[Question]:
         "waiting": (tabs.filter(state=State.PENDING_IMPORT), f"{keys}?state=PendingImport"),
     }
     mine = Key.objects.of(caller.account)
-    lines = {name: _line(COUNTED[name], lists.count(found, None if name == "expired" else NEWEST, mine if name in SOUGHT else None), url)
+    lines = {name: _line(COUNTED[name], lists.count(found, NEWEST, mine if name in SOUGHT else None), url)
              for name, (found, url) in rows.items()}
     return [
         Question("delete", _("Can I delete a key?"),

@@ -106,7 +106,8 @@ def _ways_back(caller: Caller) -> Iterator[Entry]:
 
 SOURCES: dict[str, Source] = {
     "deletion": Source(_("Key is destroyed"), "trash-2", "pend",
-                       lambda caller: _keys(caller, "deletion", "delete_at", state=lists.literal(State.PENDING_DELETION)), ("Key.delete_at",)),
+                       lambda caller: _keys(caller, "deletion", "delete_at", state=lists.literal(State.PENDING_DELETION)),
+                       ("Key.delete_at",)),
     "expiry": Source(_("Instance expires"), "server", "warn", _expiries, ("Instance.end_at",)),
     "release": Source(_("Last day to renew"), "circle-x", "bad", _last_days, ()),
     "backup": Source(_("Last backup is destroyed"), "archive-x", "bad", _last_backups, ("Instance.released_at",)),

@@ -18,7 +18,7 @@ from backups.proofs import failed_drills
 from base.caller import Caller
 from instances.models import Instance
 from keys import lookup, showing
-from keys.listing import ORDERS
+from keys.listing import BY_NAME, ORDERS
 from keys.models import AccountUse, Alias, Key, KeyQuerySet
 from keys.plot import Plot, plot
 from keys.states import State
@@ -42,11 +42,12 @@ def overview(request: HttpRequest) -> HttpResponse:
     numbers = {"all": lists.count(living, ORDERS["newest"]), "pending": lists.count(tabs.filter(state=State.PENDING_DELETION)),
                "disabled": lists.count(tabs.filter(state=State.DISABLED))}
     dated = Key.objects.only_of(caller.account).living(caller.at)
-    due = list(dated.filter(state=lists.literal(State.PENDING_DELETION)).select_related("instance").order_by("delete_at", "pk")[:MOST])
+    waiting = dated.filter(state=lists.literal(State.PENDING_DELETION)).select_related("instance")
+    due = list(waiting.order_by("delete_at", "pk")[:MOST])
     return page(request, "overview.html", needs=_needs(caller, lines, dated, due), numbers=numbers, instances=len(instances),
                 serving=sum(1 for line in lines if line.facts.state == "Connected"),
                 due=due, next_due=next((key for key in due if _is_to_come(key, caller.at)), None),
-                aliases=lists.count(Alias.objects.filter(account_id=caller.account)), events=_events(caller),
+                aliases=lists.count(Alias.objects.filter(account_id=caller.account), BY_NAME), events=_events(caller),
                 plot=_plot(caller), root_key=_root_key(caller),
                 why_not_create=lookup.why_nobody_creates(caller))
 

@@ -25,6 +25,6 @@ def timeline(request: HttpRequest) -> HttpResponse:
     highest = max((week.entries for week in weeks), default=0) or 1
     bars = [{"week": week, "x": STEP * number, "height": (tall := HEIGHT * week.entries // highest), "top": FLOOR - tall}
             for number, week in enumerate(weeks)]
-    return page(request, "timeline.html", fragments=("list",), found=listed, months=dates.by_month(listed), bars=bars, kinds=kinds,
-                sources=[(name, source, name in kinds) for name, source in dates.SOURCES.items()],
+    return page(request, "timeline.html", fragments=("list",), found=listed, months=dates.by_month(listed), bars=bars,
+                kinds=kinds, sources=[(name, source, name in kinds) for name, source in dates.SOURCES.items()],
                 shown=dates.SOURCES, more=len(found) > dates.MOST)
