@@ -27,7 +27,7 @@ from django.http import StreamingHttpResponse
 
 CAP = 1000
 # How many rows a page or a count looks at where no index leads to those that fit.
-LOOK = 2000
+LOOK = 1500
 CHUNK = 500
 _LONGEST_CURSOR = 1000
 # What a spreadsheet takes for a formula (OWASP, "CSV Injection").

@@ -110,7 +110,8 @@ def addresses(spots: Spots, account: str) -> Iterator[tuple[str, str, str, dict[
             ("idle", "365"), ("creator", account), ("creator", "nobody"), ("tag", "team"), ("tag", "team:payments"),
             ("tag", "nothing")):
         yield "filter", f"keys, {name}={value}", "/keys/", {name: value}
-    yield "filter", "keys, three filters", "/keys/", {"state": "Disabled", "spec": "EC_P256", "idle": "30"}
+    yield "filter", "keys, three filters", "/keys/", {"state": "Enabled", "spec": "Aliyun_AES_256", "idle": "30"}
+    yield "filter", "keys, three filters that hardly any fits", "/keys/", {"state": "Disabled", "spec": "EC_P256", "idle": "30"}
     yield "filter", "keys, a filter and a sort", "/keys/", {"state": "Disabled", "sort": "oldest"}
     yield "search_id", "keys, by id", "/keys/", {"q": spots.key}
     yield "search_id", "keys, by the beginning of an id", "/keys/", {"q": spots.key[:14]}
@@ -128,7 +129,7 @@ def addresses(spots: Spots, account: str) -> Iterator[tuple[str, str, str, dict[
     yield "list", "default keys", "/keys/", {"tab": "default"}
     yield "list", "default keys, those of 1.0", "/keys/", {"tab": "default", "group": "old"}
     yield "list", "1.0 keys", "/v1/keys/", {}
-    yield "search_description", "1.0 keys, a common word", "/v1/keys/", {"q": "service"}
+    yield "search_description", "1.0 keys, how words begin", "/v1/keys/", {"q": "s"}
     yield "list", "aliases", "/aliases/", {}
     yield "search_alias", "aliases, by their beginning", "/aliases/", {"q": "payments/"}
     yield "search_alias", "aliases, by a part", "/aliases/", {"q": "orders"}

@@ -93,10 +93,10 @@ def _access(instance: Instance, policies: Iterable[str]) -> int:
 def legacy_home(caller: Caller) -> creation.LegacyHome:
     """What the account has in the 1.0 edition. Past the end of service it takes no keys, open console or not."""
     keys = Key.objects.of(caller.account).living(caller.at).filter(edition=Key.Edition.V1, kind=Key.Kind.CUSTOMER)
-    # An estate that was imported may hold more than the edition allows; then the first ones are enough to say so.
+    # An estate that was imported may hold more than the edition allows; then nobody need count its versions as well.
     first = list(keys.order_by().values_list("pk", flat=True)[:creation.LEGACY_KEYS + 1])
-    versions = KeyVersion.objects.filter(key__in=first)
-    return creation.LegacyHome(len(first), versions.count(), caller.at >= settings.KMS_LEGACY_END_OF_SERVICE)
+    versions = KeyVersion.objects.filter(key__in=first).count() if len(first) <= creation.LEGACY_KEYS else 0
+    return creation.LegacyHome(len(first), versions, caller.at >= settings.KMS_LEGACY_END_OF_SERVICE)
 
 
 def why_no_legacy_alias(key: Key) -> tuple[Refusal, ...]:
