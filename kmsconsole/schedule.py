@@ -35,8 +35,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "advance-migrations": {"task": "migration.tasks.advance_migrations", "schedule": 10.0, "options": _DROP},
     # Adds the uses of keys up; readers add what is younger themselves, so this only bounds how much that is.
     "gather-uses": {"task": "keys.tasks.gather_uses", "schedule": 30.0, "options": _DROP},
-    # Pages say "about" of what they show of it, and ten minutes are about; each count reads all keys of a large instance.
-    "count-large-instances": {"task": "keys.tasks.count_large_instances", "schedule": 600.0, "options": _DROP},
+    # Wakes the count; each large instance is due every ten minutes, because pages say "about" and a count reads all its keys.
+    "count-large-instances": {"task": "keys.tasks.count_large_instances", "schedule": 60.0, "options": _DROP},
     # Goes on with the rotation of an instance key, and destroys the old one when nothing is under it any more.
     "rewrap-material": {"task": "keys.tasks.rewrap_material", "schedule": 30.0, "options": _DROP},
     # Writes the one event of an expiry; service has stopped by itself, at the date.

@@ -101,8 +101,11 @@ def test_a_large_instance_is_counted_by_the_clock_and_says_about(alices, alice, 
     assert "about 4 / 1,000" in words(page)
     assert "about 996 left" in words(page)
     assert "about 4 / 1,000" in words(alices.get("/instances/"))
+    assert tallies.count_large(clock.now()) == 0, "each has its ten minutes"
+    assert tallies.count_large(clock.now() + tallies.EVERY) == 1
+    assert "about 5 / 1,000" in words(alices.get("/instances/"))
     monkeypatch.setattr(lists, "CAP", 30)
-    assert tallies.count_large(clock.now()) == 0
+    assert tallies.count_large(clock.now() + tallies.EVERY) == 0
     assert not InstanceTally.objects.exists()
     assert "5 / 1,000" in words(alices.get("/instances/"))
 
