@@ -27,7 +27,7 @@ from django.http import StreamingHttpResponse
 
 CAP = 1000
 # How many rows a page or a count looks at where no index leads to those that fit.
-LOOK = 1500
+LOOK = 1000
 CHUNK = 500
 _LONGEST_CURSOR = 1000
 # What a spreadsheet takes for a formula (OWASP, "CSV Injection").
@@ -97,8 +97,8 @@ def few(ids: QuerySet[Any]) -> set[Any] | None:
 
 
 def count(rows: QuerySet[Any], order: Order | None = None, among: QuerySet[Any] | None = None, inside: bool = False) -> Count:
-    """order: that of an index over the rows, without which PostgreSQL would rather read the table from its beginning. among,
-    inside: as `window` takes them; then only the first ``LOOK`` are looked at."""
+    """order: that of an index over the rows, without which PostgreSQL would rather read the table from its beginning; SQLite
+    would sort. among, inside: as `window` takes them; then only the first ``LOOK`` are looked at."""
     end = None
     if among is not None and order is not None:
         end = _end(among, order)
@@ -106,7 +106,8 @@ def count(rows: QuerySet[Any], order: Order | None = None, among: QuerySet[Any] 
             rows = rows.filter(pk__in=_looked_at(among, order))
         elif end is not None:
             rows = rows.filter(_upto(order, end, descending=order.descending))
-    found = rows.order_by(*order.columns() if order else ())[:CAP + 1].count()
+    ordered = order.columns() if order is not None and connection.vendor == "postgresql" else ()
+    found = rows.order_by(*ordered)[:CAP + 1].count()
     return Count(min(found, CAP), found > CAP, least=end is not None and found <= CAP)
 
 

@@ -174,7 +174,11 @@ def _could_be_scheduled(caller: Caller, instance: Instance) -> QuerySet[Key]:
 
 
 def _pending(caller: Caller, instance: Instance) -> lists.Count:
-    return lists.count(Key.objects.living(caller.at).filter(instance=instance, state=lists.literal(State.PENDING_DELETION)))
+    """Those to come from the index alone; of those whose date has come the few that something holds."""
+    rows = Key.objects.filter(instance=instance, state=lists.literal(State.PENDING_DELETION)).order_by()
+    ahead = lists.count(rows.filter(delete_at__gt=caller.at))
+    held = lists.count(rows.living(caller.at).filter(delete_at__lte=caller.at))
+    return lists.Count(min(lists.CAP, ahead.n + held.n), ahead.more or held.more or ahead.n + held.n > lists.CAP)
 
 
 def _why_not_create(caller: Caller, one: Shown) -> tuple[Refusal, ...]:
