@@ -19,7 +19,8 @@ LIST_INDEXES = (
       for one in ("state", "spec", "origin", "creator", "instance")),
     models.Index(fields=[*_TAB, "idle_since", "id"], name="key_tab_idle"),
     # What an instance's page counts. Few rows of many, so that nobody else's writes pay for them.
-    models.Index(fields=["instance", "delete_at"], name="key_pending_of_instance", condition=Q(state=State.PENDING_DELETION)),
+    models.Index(fields=["instance", "delete_at", "id"], name="key_pending_of_instance",
+                 condition=Q(state=State.PENDING_DELETION)),
     models.Index(fields=["instance", "id"], name="key_protected", condition=Q(deletion_protection=True)),
     models.Index(fields=["instance", "id"], name="key_with_policy", condition=Q(policy__gt="")),
 )

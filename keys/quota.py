@@ -22,6 +22,10 @@ from keys.models import Alias, Key, KeyVersion
 from keys.states import State
 
 
+# Policies that a page reads; they are long.
+READ = 100
+
+
 def used_by(instances: Sequence[Instance]) -> Counter[str]:
     """Units by id of the instance, in two queries."""
     versions = KeyVersion.objects.filter(key__instance__in=instances).exclude(key__state=State.DESTROYED)
@@ -77,8 +81,8 @@ def access_used(instance: Instance) -> int:
 
 def access_about(instance: Instance) -> lists.Count:
     """The same for a page, from so many policies at most; there may be more."""
-    texts = list(_policies(instance)[:lists.CAP + 1])
-    return lists.Count(_access(instance, texts[:lists.CAP]), about=len(texts) > lists.CAP)
+    texts = list(_policies(instance)[:READ + 1])
+    return lists.Count(_access(instance, texts[:READ]), about=len(texts) > READ)
 
 
 def _policies(instance: Instance) -> QuerySet[Key, str]:

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='key',
-            index=models.Index(condition=models.Q(('state', keys.states.State['PENDING_DELETION'])), fields=['instance', 'delete_at'], name='key_pending_of_instance'),
+            index=models.Index(condition=models.Q(('state', keys.states.State['PENDING_DELETION'])), fields=['instance', 'delete_at', 'id'], name='key_pending_of_instance'),
         ),
         migrations.AddIndex(
             model_name='key',
