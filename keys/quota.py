@@ -21,7 +21,6 @@ from keys import creation, key_policies
 from keys.models import Alias, Key, KeyVersion
 from keys.states import State
 
-
 # Policies that a page reads; they are long.
 READ = 100
 
