@@ -19,10 +19,15 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import CharField, Q, QuerySet, Value
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Concat
+from django.db.models.lookups import Exact
 from django.http import StreamingHttpResponse
 
 CAP = 1000
+# How many rows a page or a count looks at where no index leads to those that fit.
+LOOK = 1000
 CHUNK = 500
 _LONGEST_CURSOR = 1000
 # What a spreadsheet takes for a formula (OWASP, "CSV Injection").
@@ -42,20 +47,24 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """n: exact, or ``CAP`` where there are more."""
+    """n: exact; or ``CAP`` where there are more; or about, as somebody counted earlier; or at least, among the first ``LOOK``."""
 
     n: int
-    more: bool
+    more: bool = False
+    about: bool = False
+    least: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Some rows of a list. next, previous: what asks for the rows after and before these, empty at the ends."""
+    """Some rows of a list. next, previous: what asks for the rows after and before these, empty at the ends. cut: nobody looked
+    further, so these may be fewer than fit on the page, and the search goes on with the next."""
 
     items: list[Any]
     size: int
     next: str
     previous: str
+    cut: bool = False
 
 
 def begins(field: str, text: str) -> Q:
@@ -65,6 +74,21 @@ def begins(field: str, text: str) -> Q:
     return Q(**{f"{field}__gte": text, f"{field}__lt": f"{text}\U0010ffff"})
 
 
+def literal(text: str) -> RawSQL:
+    """A word of ours, written into the statement and not bound to it: SQLite takes an index with a condition only where it reads
+    the same condition in the query."""
+    if not text.isalnum() and text:
+        raise ValueError(text)
+    return RawSQL(f"'{text}'", ())  # noqa: S611 - letters and digits only
+
+
+def quiet(column: str, value: str) -> Q:
+    """`column` is `value`, said so that SQLite looks for no index of it."""
+    if connection.vendor == "postgresql":
+        return Q(**{column: value})
+    return Q(Exact(Concat(column, Value(""), output_field=CharField()), value))
+
+
 def few(ids: QuerySet[Any]) -> set[Any] | None:
     """The ids of a query, or None where they are more than ``CAP``. So a rare condition can lead a search, and a common one is
     tested row by row: either way a page reads some thousand rows at most."""
@@ -72,25 +96,60 @@ def few(ids: QuerySet[Any]) -> set[Any] | None:
     return set(found) if len(found) <= CAP else None
 
 
-def count(rows: QuerySet[Any]) -> Count:
-    found = rows.order_by()[:CAP + 1].count()
-    return Count(min(found, CAP), found > CAP)
+def count(rows: QuerySet[Any], order: Order | None = None, among: QuerySet[Any] | None = None, inside: bool = False) -> Count:
+    """order: that of an index over the rows, without which PostgreSQL would rather read the table from its beginning; SQLite
+    would sort. among, inside: as `window` takes them; then only the first ``LOOK`` are looked at."""
+    end = None
+    if among is not None and order is not None:
+        end = _end(among, order)
+        if inside:
+            rows = rows.filter(pk__in=_looked_at(among, order))
+        elif end is not None:
+            rows = rows.filter(_upto(order, end, descending=order.descending))
+    ordered = order.columns() if order is not None and connection.vendor == "postgresql" else ()
+    found = rows.order_by(*ordered)[:CAP + 1].count()
+    return Count(min(found, CAP), found > CAP, least=end is not None and found <= CAP)
 
 
-def window(rows: QuerySet[Any], order: Order, *, size: int, after: str = "", before: str = "") -> Window:
-    """The `size` rows after or before a cursor. A cursor that means nothing is the beginning, because a bookmark must open."""
+def estimate(counted: int) -> Count:
+    return Count(counted, about=True)
+
+
+def window(rows: QuerySet[Any], order: Order, *, size: int, after: str = "", before: str = "",
+           among: QuerySet[Any] | None = None, inside: bool = False) -> Window:
+    """The `size` rows after or before a cursor. A cursor that means nothing is the beginning, because a bookmark must open.
+
+    among: rows that an index gives in this order and of which `rows` are a part. A page then looks at ``LOOK`` of them at most,
+    so that it costs the same where hardly any of them fits. inside: `rows` does not say what `among` does.
+    """
     back = not after and bool(before)
     edge = _position(rows, order, before if back else after)
     back = back and edge is not None
+    descending, whole = order.descending != back, among
     if edge is not None:
-        rows = rows.filter(_beyond(order, edge, descending=order.descending != back))
+        rows = rows.filter(_beyond(order, edge, descending=descending))
+        among = among.filter(_beyond(order, edge, descending=descending)) if among is not None else None
+    end = _end(among, order, reverse=back) if among is not None else None
+    if among is not None and inside:
+        rows = rows.filter(pk__in=_looked_at(among, order, reverse=back))
+    elif end is not None:
+        rows = rows.filter(_upto(order, end, descending=descending))
     found = list(rows.order_by(*order.columns(reverse=back))[:size + 1])
     more, items = len(found) > size, found[:size]
     if back:
         items.reverse()
-    has_next, has_previous = (bool(items), more) if back else (more, edge is not None)
-    return Window(items, size, _cursor(order, items[-1]) if items and has_next else "",
-                  _cursor(order, items[0]) if items and has_previous else "")
+    cut = end is not None and not more
+    first: list[Any] | None
+    last: list[Any] | None
+    if items:
+        first, last = _values(order, items[0]), _values(order, items[-1])
+    else:
+        first = last = end or (_last(whole, order, reverse=back) if whole is not None and edge is not None else None)
+    if cut:
+        # Nobody knows what comes after the last that was looked at, so the reader may go on there.
+        first, last = (end, last) if back else (first, end)
+    has_next, has_previous = (edge is not None, more or cut) if back else (more or cut, edge is not None)
+    return Window(items, size, _cursor(last) if last and has_next else "", _cursor(first) if first and has_previous else "", cut)
 
 
 def chunks(rows: QuerySet[Any], order: Order) -> Iterator[list[Any]]:
@@ -114,10 +173,36 @@ def _beyond(order: Order, edge: list[Any], *, descending: bool) -> Q:
     return Q(**{f"{order.fields[0]}__{upto}": edge[0]}) & found
 
 
-def _cursor(order: Order, row: Any) -> str:
+def _upto(order: Order, edge: list[Any], *, descending: bool) -> Q:
+    """Rows before `edge`, and that itself."""
+    bound = "gte" if descending else "lte"
+    same = Q(**dict(zip(order.fields, edge, strict=True)))
+    return Q(**{f"{order.fields[0]}__{bound}": edge[0]}) & (_beyond(order, edge, descending=not descending) | same)
+
+
+def _end(among: QuerySet[Any], order: Order, *, reverse: bool = False) -> list[Any] | None:
+    """Where the look ends; None where it reaches the end of the list."""
+    ends = list(among.order_by(*order.columns(reverse=reverse)).values_list(*order.fields)[LOOK - 1:LOOK + 1])
+    return list(ends[0]) if len(ends) > 1 else None
+
+
+def _last(among: QuerySet[Any], order: Order, *, reverse: bool) -> list[Any] | None:
+    """The end of the list. Where a look got there and found nothing it does not fit, so the way back begins at it."""
+    return next((list(row) for row in among.order_by(*order.columns(reverse=not reverse)).values_list(*order.fields)[:1]), None)
+
+
+def _looked_at(among: QuerySet[Any], order: Order, *, reverse: bool = False) -> QuerySet[Any]:
+    return among.order_by(*order.columns(reverse=reverse)).values("pk")[:LOOK]
+
+
+def _values(order: Order, row: Any) -> list[Any]:
     values = [getattr(row, name) for name in order.fields]
     if None in values:
         raise ValueError(f"{order.fields} must not hold NULLs")  # nothing is after NULL, and the list would begin anew for ever
+    return values
+
+
+def _cursor(values: list[Any]) -> str:
     texts = [one.isoformat() if isinstance(one, date) else str(one) for one in values]
     return base64.urlsafe_b64encode(json.dumps(texts, separators=(",", ":")).encode()).decode().rstrip("=")
 

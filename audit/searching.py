@@ -17,7 +17,7 @@ from django.db.models import Q, QuerySet
 from audit.models import Event
 from audit.recording import OK
 
-LOOK = 20_000
+LOOK = 5_000
 REFUSED = "refused"
 # Reads, logins and calls with keys would bury what somebody decided.
 QUIET = ("Describe", "List", "Get", "Encrypt", "Decrypt", "GenerateDataKey", "Lookup", "ConsoleSign")

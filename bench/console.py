@@ -4,8 +4,8 @@ Two processes look at two estates and take turns, page by page; only costs of on
 process and of PostgreSQL's process that serves it, because the wall clock of a shared machine says little. The figures of a
 family (all filters, say) are those of its dearest page. Results: the table, `build/bench.json`, `docs/performance.md`.
 
-KMS_BENCH_SIZES (``1000,1000000``), KMS_BENCH_ROUNDS, KMS_BENCH_DATABASES (``sqlite,postgresql``); with KMS_BENCH_KEEP, a directory,
-the estates stay there and the next run finds them. KMS_BENCH_ONLY: pages whose family or name holds this text.
+KMS_BENCH_SIZES (``1000,1000000``), KMS_BENCH_ROUNDS, KMS_BENCH_DATABASES (``sqlite,postgresql``); with KMS_BENCH_KEEP, a
+directory, the estates stay there and the next run finds them. KMS_BENCH_ONLY: pages whose family or name holds this text.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from tests.live import ROOT, clean_environment
 from tests.parts import end, start_postgres
 
 SIZES = [int(size) for size in os.environ.get("KMS_BENCH_SIZES", "1000,1000000").split(",")]
-ROUNDS = int(os.environ.get("KMS_BENCH_ROUNDS", "7"))
+ROUNDS = int(os.environ.get("KMS_BENCH_ROUNDS", "9"))
 DATABASES = os.environ.get("KMS_BENCH_DATABASES", "sqlite,postgresql").split(",")
 ONLY, KEEP = os.environ.get("KMS_BENCH_ONLY", ""), os.environ.get("KMS_BENCH_KEEP", "")
-TIMES, BAR = 3, 1.5
+TIMES, BAR = 1, 1.5
 START, END = "<!-- the console at scale: written by python -m bench.console -->", "<!-- end of the console at scale -->"
 
 
@@ -44,23 +44,23 @@ class Visitor:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "bench.visits", str(keys)], cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env=clean_environment(folder, KMS_LOG_LEVEL="ERROR", **environment))
+        if self.process.stdin is None or self.process.stdout is None:
+            raise TypeError("pipes were asked for")
+        self.told, self.tells = self.process.stdin, self.process.stdout
         self.pages: list[tuple[str, str]] = [(family, name) for family, name in self._answer()]
 
     def ask(self, *what: Any) -> Any:
-        assert self.process.stdin is not None
-        print(json.dumps(what), file=self.process.stdin, flush=True)
+        print(json.dumps(what), file=self.told, flush=True)
         return self._answer()
 
     def _answer(self) -> Any:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        line = self.tells.readline()
         if not line:
             sys.exit("a process over an estate has ended; what it said stands above")
         return json.loads(line)
 
     def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+        self.told.close()
         end(self.process)
 
 
@@ -151,8 +151,8 @@ def table(database: str, rows: list[Row]) -> Iterator[str]:
 def write(rows: dict[str, list[Row]]) -> None:
     found = {name: value for database, those in rows.items() for name, value in figures(database, those).items()}
     when = datetime.now(UTC).strftime("%Y-%m-%d")
-    lines = [f"{when}, {machine().rpartition(',')[0]}; medians of {ROUNDS} paired rounds; CPU, with that of the database. Load of "
-             f"the machine besides: {os.getloadavg()[1]:.1f}."]
+    lines = [f"{when}, {machine().rpartition(',')[0]}; medians of {ROUNDS} paired rounds; CPU, with that of the database. Load "
+             f"of the machine besides: {os.getloadavg()[1]:.1f}."]
     for database, those in rows.items():
         lines += ["", *table(database, those)]
     print("\n".join(lines))

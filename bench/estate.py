@@ -22,9 +22,10 @@ from crypto.specs import AES_256, SPECS
 from instances import opening
 from instances import operations as instances
 from instances.models import Instance, WrappingKey
+from keys import tallies
 from keys.key_policies import default_document
 from keys.list_models import AccountUse, KeyWord
-from keys.models import Alias, Key, KeyMaterial, KeyTag, KeyVersion
+from keys.models import Alias, Key, KeyMaterial, KeyTag, KeyVersion, UseCursor
 from keys.states import State
 from keys.words import words_of
 from kmsconsole import first_start, shell
@@ -66,14 +67,29 @@ def build(keys: int = 1_000_000, *, material: bool = False, due: int = 0, rotati
     have material in any case. material: whether all others have, too. events: as many as keys unless said."""
     first_start.ensure(shell.operator(), "only-for-measuring-4711", lambda things: None)
     user = User.objects.select_related("account").get(username=first_start.ADMINISTRATOR)
-    builder = _Builder(user, keys, material, due, rotation_due, expiry_due)
     with in_bulk(Key, KeyVersion, KeyMaterial, Alias, KeyTag, KeyWord, Event):
-        in_one_go(builder.batches())
-        in_one_go(builder.trail(keys if events is None else events))
+        found = fill(user, keys, material=material, due=due, rotation_due=rotation_due, expiry_due=expiry_due, events=events)
+    as_the_clock_does(clock.now())
+    return found
+
+
+def fill(user: User, keys: int, *, material: bool = False, due: int = 0, rotation_due: int = 0, expiry_due: int = 0,
+         events: int | None = None) -> Estate:
+    """The same for an account that is there, with a default instance and no keys, and with the indexes standing."""
+    builder = _Builder(user, keys, material, due, rotation_due, expiry_due)
+    in_one_go(builder.batches())
+    in_one_go(builder.trail(keys if events is None else events))
     AccountUse.objects.bulk_create([
         AccountUse(account=user.account, day=(builder.now - timedelta(days=n)).date(), used=10_000 + n, refused=n)
-        for n in range(90)], ignore_conflicts=True)
+        for n in range(90)])
     return Estate(user, builder.homes[0], keys, builder.newest, *builder.middle)
+
+
+def as_the_clock_does(now: datetime) -> None:
+    """What the sweeps have found out by the time somebody looks: every use added up, and large instances counted."""
+    newest = Event.objects.order_by("-id").values_list("id", flat=True).first() or 0
+    UseCursor.objects.update_or_create(pk=1, defaults={"gathered_to": newest, "seen_to": newest})
+    tallies.count_large(now)
 
 
 class _Builder:

@@ -110,7 +110,8 @@ def addresses(spots: Spots, account: str) -> Iterator[tuple[str, str, str, dict[
             ("idle", "365"), ("creator", account), ("creator", "nobody"), ("tag", "team"), ("tag", "team:payments"),
             ("tag", "nothing")):
         yield "filter", f"keys, {name}={value}", "/keys/", {name: value}
-    yield "filter", "keys, three filters", "/keys/", {"state": "Disabled", "spec": "EC_P256", "idle": "30"}
+    yield "filter", "keys, three filters", "/keys/", {"state": "Enabled", "spec": "Aliyun_AES_256", "idle": "30"}
+    yield "filter", "keys, three filters that hardly any fits", "/keys/", {"state": "Disabled", "spec": "EC_P256", "idle": "30"}
     yield "filter", "keys, a filter and a sort", "/keys/", {"state": "Disabled", "sort": "oldest"}
     yield "search_id", "keys, by id", "/keys/", {"q": spots.key}
     yield "search_id", "keys, by the beginning of an id", "/keys/", {"q": spots.key[:14]}
@@ -124,11 +125,11 @@ def addresses(spots: Spots, account: str) -> Iterator[tuple[str, str, str, dict[
     yield "search_description", "keys, a rare and a common word", "/keys/", {"q": "zeppelin service"}
     yield "search_description", "keys, two words never together", "/keys/", {"q": "telemetry settlement"}
     yield "search_description", "keys, a word of nothing", "/keys/", {"q": "aardvark"}
-    yield "search_description", "keys, a common word and a filter", "/keys/", {"q": "service", "state": "Disabled"}
+    yield "search_description", "keys, a common word and a filter", "/keys/", {"q": "service", "state": "Enabled"}
     yield "list", "default keys", "/keys/", {"tab": "default"}
     yield "list", "default keys, those of 1.0", "/keys/", {"tab": "default", "group": "old"}
     yield "list", "1.0 keys", "/v1/keys/", {}
-    yield "search_description", "1.0 keys, a common word", "/v1/keys/", {"q": "service"}
+    yield "search_description", "1.0 keys, how words begin", "/v1/keys/", {"q": "s"}
     yield "list", "aliases", "/aliases/", {}
     yield "search_alias", "aliases, by their beginning", "/aliases/", {"q": "payments/"}
     yield "search_alias", "aliases, by a part", "/aliases/", {"q": "orders"}
@@ -145,8 +146,9 @@ def addresses(spots: Spots, account: str) -> Iterator[tuple[str, str, str, dict[
     yield "audit", "audit log", "/audit/", {}
     day = (timedelta(days=200), timedelta(days=199))
     since, until = (moment(ago) for ago in day)
-    for name, query in (("everything", {"show": "all"}), ("refused", {"outcome": "refused"}), ("of a person", {"principal": "admin"}),
-                        ("an action", {"action": "CreateKey"}), ("of a key", {"object": spots.key}),
+    for name, query in (("everything", {"show": "all"}), ("refused", {"outcome": "refused"}),
+                        ("of a person", {"principal": "admin"}), ("an action", {"action": "CreateKey"}),
+                        ("of a key", {"object": spots.key}),
                         ("a request", {"request": spots.event}), ("a day", {"since": since, "until": until}),
                         ("a person nobody knows", {"principal": "nobody"})):
         yield "audit", f"audit log, {name}", "/audit/", query
@@ -155,9 +157,8 @@ def addresses(spots: Spots, account: str) -> Iterator[tuple[str, str, str, dict[
     yield "why", "why, by id", "/why/", {"q": spots.key}
     yield "why", "why, by id of a version", "/why/", {"q": spots.version}
     yield "csv", "CSV of keys, its beginning", "/keys/export.csv", {}
-    yield "csv", "CSV of aliases, its beginning", "/aliases/export.csv", {}
     yield "metrics", "metrics", "/metrics", {}
-    for name, path in (("migration", "/migration/"), ("backups", "/backups/"), ("HSM", "/hsm/"),
+    for name, path in (("backups", "/backups/"), ("HSM", "/hsm/"),
                        ("settings", "/settings/"), ("new key", "/keys/new/")):
         yield "other", name, path, {}
 

@@ -15,7 +15,7 @@ from access.rules import why_not_permitted
 from base import clock
 from base.caller import Caller
 from base.refusal import Refusal
-from keys import aliasing, forms, gate, lookup, operations, showing
+from keys import aliasing, forms, gate, listing, lookup, operations, showing
 from keys.key_pages import alias_names, key_or_404, key_url
 from keys.models import Alias
 
@@ -33,14 +33,17 @@ def _why_not_repoint(caller: Caller, alias: Alias) -> tuple[Refusal, ...]:
 def alias_list(request: HttpRequest) -> HttpResponse:
     caller, asked = caller_of(request), request.GET
     text = asked.get("q", "")[:300].strip()
+    chosen = listing.select_aliases(caller, text)
     found = operations.browse_aliases(caller, text, size=pages.page_size(request), after=asked.get("after", ""),
-                                      before=asked.get("before", ""))
-    lookup.know_tags(caller, [alias.key for alias in found.items])
+                                      before=asked.get("before", ""), selection=chosen)
+    shown = [alias.key for alias in found.items]
+    lookup.know_tags(caller, shown)
+    lookup.know_freeze(caller, shown)
     rows = [{"alias": alias, "quoted": quote(alias.name, safe=""), "state": alias.key.state_at(caller.at),
              "why_not_repoint": _why_not_repoint(caller, alias),
              "blocked": showing.blocked(caller, alias.key, ["DeleteAlias"])} for alias in found.items]
     return page(request, "keys/aliases.html", fragments=("list",), found=found, rows=rows, text=text, filtered=bool(text),
-                count=lists.count(operations.aliases.living(caller, text)), address=asked.urlencode())
+                count=chosen.count(), address=asked.urlencode())
 
 
 @require_safe

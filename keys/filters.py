@@ -14,20 +14,25 @@ from keys.models import Alias, Key, KeyQuerySet, KeyTag
 from keys.states import State
 
 
+def serving(now: datetime) -> Q:
+    """Keys outside instances, or in one that serves."""
+    return Q(instance__isnull=True) | Q(instance__status=Status.CONNECTED, instance__end_at__gt=now,
+                                        instance__released_at__isnull=True)
+
+
 def _state(values: Sequence[str], now: datetime) -> Q:
     """By the state that shows (`states.state_at`): a key whose instance does not serve is Unavailable and one whose imported
     material has expired waits for it again, whatever their rows say."""
     unavailable = Q(instance__isnull=False) & (~Q(instance__status=Status.CONNECTED) | Q(instance__end_at__lte=now)
                                                | Q(instance__released_at__isnull=False))
-    serving = Q(instance__isnull=True) | Q(instance__status=Status.CONNECTED, instance__end_at__gt=now,
-                                           instance__released_at__isnull=True)
+    served = serving(now)
     kept = Q(material_expires_at__isnull=True) | Q(material_expires_at__gt=now)
     shown = {
-        State.ENABLED: Q(state=State.ENABLED) & kept & serving,
-        State.DISABLED: Q(state=State.DISABLED) & kept & serving,
-        State.PENDING_DELETION: Q(state=State.PENDING_DELETION) & serving,
+        State.ENABLED: Q(state=State.ENABLED) & kept & served,
+        State.DISABLED: Q(state=State.DISABLED) & kept & served,
+        State.PENDING_DELETION: Q(state=State.PENDING_DELETION) & served,
         State.PENDING_IMPORT: (Q(state=State.PENDING_IMPORT)
-                               | Q(state__in=[State.ENABLED, State.DISABLED], material_expires_at__lte=now)) & serving,
+                               | Q(state__in=[State.ENABLED, State.DISABLED], material_expires_at__lte=now)) & served,
         State.UNAVAILABLE: unavailable,
     }
     found = Q(pk__in=[])

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from access import lists, pages
+from access import pages
 from access.pages import caller_of, done, page, posted
 from base.caller import Caller
 from crypto.specs import SPECS
@@ -46,7 +46,7 @@ def _page(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
     caller = caller_of(request)
     return page(request, template, fragments=("modal",), end_of_service=settings.KMS_LEGACY_END_OF_SERVICE,
                 closed=lookup.legacy_closed(caller.at), ended=caller.at >= settings.KMS_LEGACY_END_OF_SERVICE,
-                left=listing.rows(caller, listing.Asked("old")).count(), **context)
+                left=listing.select(caller, listing.Asked("old")).count(), **context)
 
 
 def legacy_key_or_404(request: HttpRequest, key_id: str, action: str) -> Key:
@@ -66,10 +66,11 @@ def home(request: HttpRequest) -> HttpResponse:
 @through_the_old_door
 def key_list(request: HttpRequest) -> HttpResponse:
     caller, wish = caller_of(request), listing.asked(request.GET, "old")
+    chosen = listing.select(caller, wish)
     found = operations.browse_keys(caller, wish, size=pages.page_size(request), after=request.GET.get("after", ""),
-                                   before=request.GET.get("before", ""))
+                                   before=request.GET.get("before", ""), selection=chosen)
     return _page(request, "v1/list.html", found=found, rows=showing.rows(caller, found.items), wish=wish,
-                 count=lists.count(listing.rows(caller, wish)), against=_why_not_create(caller))
+                 count=chosen.count(), against=_why_not_create(caller))
 
 
 def _why_not_create(caller: Caller) -> tuple[Any, ...]:

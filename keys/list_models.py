@@ -1,8 +1,29 @@
-"""Tables behind the pages over many keys: words to search by, changes of many keys at once, and uses of a whole account."""
+"""Tables and indexes behind the pages over many keys: words to search by, changes of many keys at once, uses of a whole account,
+and how much is in a large instance."""
 
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
+
+from keys.states import State
+
+# What divides the keys into the tabs of their list.
+_TAB = ("account", "kind", "edition")
+LIST_INDEXES = (
+    models.Index(fields=["account", "-created_at", "-id"], name="key_list"),
+    models.Index(fields=["instance", "-created_at", "-id"], name="key_of_instance"),
+    # The console's lists: one tab, at most one filter, in the order shown (docs/design.md, "Long lists").
+    models.Index(fields=[*_TAB, "-created_at", "-id"], name="key_tab"),
+    *(models.Index(fields=[*_TAB, one, "-created_at", "-id"], name=f"key_tab_{one}")
+      for one in ("state", "spec", "origin", "creator", "instance")),
+    models.Index(fields=[*_TAB, "idle_since", "id"], name="key_tab_idle"),
+    # What an instance's page counts. Few rows of many, so that nobody else's writes pay for them.
+    models.Index(fields=["instance", "delete_at", "id"], name="key_pending_of_instance",
+                 condition=Q(state=State.PENDING_DELETION)),
+    models.Index(fields=["instance", "id"], name="key_protected", condition=Q(deletion_protection=True)),
+    models.Index(fields=["instance", "id"], name="key_with_policy", condition=Q(policy__gt="")),
+)
 
 
 class KeyWord(models.Model):
@@ -71,3 +92,15 @@ class AccountUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account_id} {self.day}"
+
+
+class InstanceTally(models.Model):
+    """How much is in a large instance, as `keys.tallies` last counted it. Small ones have none: they are counted when asked."""
+
+    instance = models.OneToOneField("instances.Instance", on_delete=models.CASCADE, primary_key=True, related_name="+")
+    units = models.PositiveBigIntegerField(help_text="of the quota: key versions, and keys that wait for their first")
+    keys = models.PositiveBigIntegerField()
+    counted_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.instance_id} {self.units}"

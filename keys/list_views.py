@@ -50,16 +50,17 @@ def key_list(request: HttpRequest) -> HttpResponse:
         offer = not wish.filters and not home_of(caller, None).has_default_key
         return page(request, "keys/list.html", fragments=("list",), groups=_groups(caller, request.GET), rows=None, offer=offer,
                     **more)
+    chosen = listing.select(caller, wish)
     found = operations.browse_keys(caller, wish, size=pages.page_size(request), after=request.GET.get("after", ""),
-                                   before=request.GET.get("before", ""))
+                                   before=request.GET.get("before", ""), selection=chosen)
     return page(request, "keys/list.html", fragments=("list",), found=found, rows=showing.rows(caller, found.items),
-                count=lists.count(listing.rows(caller, wish)), chips=[] if default else _chips(caller), groups=None, **more)
+                count=chosen.count(), chips=[] if default else _chips(caller), groups=None, **more)
 
 
 def _chips(caller: Caller) -> list[dict[str, Any]]:
     """Filters that many want, each with its count; without keys there is none."""
     found: list[dict[str, Any]] = [
-        {"state": wish.get("state", ""), "count": lists.count(listing.rows(caller, listing.asked(wish)))} for wish in CHIPS]
+        {"state": wish.get("state", ""), "count": listing.select(caller, listing.asked(wish)).count()} for wish in CHIPS]
     return [chip for chip in found if chip["count"].n]
 
 
@@ -79,7 +80,7 @@ def _groups(caller: Caller, query: Any) -> list[dict[str, Any]]:
 
 def _window(caller: Caller, wish: Asked) -> lists.Window:
     """One page is one ListKeys, whatever groups it shows."""
-    return lists.window(listing.rows(caller, wish), listing.order(wish), size=FEW)
+    return listing.select(caller, wish).window(size=FEW)
 
 
 @require_safe

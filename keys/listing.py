@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
+from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import QueryDict
 
-from access.lists import Order, begins, few
+from access import lists
+from access.lists import Order, begins, few, quiet
 from base import ids
 from base.caller import Caller
 from crypto.specs import SPECS
@@ -17,7 +19,7 @@ from instances.models import Instance
 from keys import words
 from keys.aliasing import PREFIX
 from keys.creation import ORIGINS
-from keys.filters import FILTERS
+from keys.filters import FILTERS, serving
 from keys.list_models import KeyWord
 from keys.models import Alias, Key, KeyQuerySet, KeyTag
 from keys.states import State
@@ -80,34 +82,89 @@ def _clean(text: str) -> str:
     return "".join(one for one in text[:300] if one.isprintable()).strip()
 
 
-def rows(caller: Caller, wish: Asked) -> KeyQuerySet:
-    """The keys that `wish` describes, unordered. Costs a few queries by itself, for conditions that lead where they are rare."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A way to read some rows in an order without reading all that do not fit; as `access.lists.window` takes it."""
+
+    rows: QuerySet[Any]
+    order: Order
+    among: QuerySet[Any] | None = None
+    inside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """rows: what a wish describes, unordered; shown: how a page reads it, counted: how its number is found."""
+
+    rows: QuerySet[Any]
+    shown: Part
+    counted: Part
+
+    def window(self, *, size: int, after: str = "", before: str = "") -> lists.Window:
+        how = self.shown
+        return lists.window(how.rows, how.order, size=size, after=after, before=before, among=how.among, inside=how.inside)
+
+    def count(self) -> lists.Count:
+        how = self.counted
+        return lists.count(how.rows, how.order, how.among, how.inside)
+
+
+def select(caller: Caller, wish: Asked) -> Selection:
+    """Costs a few queries by itself, for conditions that lead where they are rare. Where an index gives nothing but the rows of
+    the wish in its order, the page reads those. Otherwise one gives the tab, or one filter of it, and the rest is tested on
+    what it gives, so many at a time (`access.lists.LOOK`)."""
     conditions = [_tagged(wish.tag)] if wish.tag else []
     conditions += [_named(caller.account, wish.q)] if wish.q else []
     leading = [one for one in conditions if isinstance(one, set)]
-    found = _owned(caller.account, set.intersection(*leading)) if leading else Key.objects.of(caller.account)
-    found = found.living(caller.at).filter(GROUPS[wish.group], *(one for one in conditions if isinstance(one, Q)))
-    found = found.select_related("instance")
+    tests = [one for one in conditions if isinstance(one, Q)]
+    filters, mine = _filters(caller, wish), Key.objects.of(caller.account)
+    first = Key.objects.filter(pk__in=set.intersection(*leading)).only_of(caller.account) if leading else mine
+    shared = (GROUPS[wish.group], *tests)
+    found = first.living(caller.at).filter(*shared, *filters.values()).select_related("instance")
+
+    def part(order: Order) -> Part:
+        """Each filter has an index in the order of the date, and that of the idle has its own (`keys.list_models`)."""
+        by_date = order.fields == ORDERS["newest"].fields
+        led = next((name for name in filters if (name == "idle") != by_date), "")
+        others = [one for name, one in filters.items() if name != led]
+        if leading or not (tests or others):
+            return Part(found, order)
+        tab = mine.filter(GROUPS[wish.group], _led(caller, wish, led))
+        if not others:
+            return Part(found, order, tab)
+        # No index but that of the id is left to a planner without statistics: any other one may hold all keys.
+        tested = Key.objects.living(caller.at).filter(*shared, *others, _rest(caller, wish, led)).select_related("instance")
+        return Part(tested, order, tab, inside=True)
+
+    shown = part(order(wish))
+    return Selection(found, shown, shown if wish.idle or not filters else part(ORDERS["newest"]))
+
+
+def rows(caller: Caller, wish: Asked) -> QuerySet[Key]:
+    return select(caller, wish).rows
+
+
+def _filters(caller: Caller, wish: Asked) -> dict[str, Q]:
+    """Conditions on columns of the key, by name; one that finds few rows before one that finds many."""
+    names = ("instance", "creator", "spec", "origin")
+    found = {name: Q(**{name: value}) for name in names if (value := getattr(wish, name))}
     if wish.state:
-        found = found.filter(_state(caller, wish.state))
-    if wish.spec:
-        found = found.filter(spec=wish.spec)
-    if wish.origin:
-        found = found.filter(origin=wish.origin)
-    if wish.creator:
-        found = found.filter(creator=wish.creator)
-    if wish.instance:
-        found = found.filter(instance=wish.instance)
+        found["state"] = _state(caller, wish.state)
     if wish.idle:
-        found = found.filter(idle_since__lte=(caller.at - timedelta(days=wish.idle)).date())
+        found["idle"] = Q(idle_since__lte=(caller.at - timedelta(days=wish.idle)).date())
     return found
 
 
-def _owned(account: str, keys: set[str]) -> KeyQuerySet:
-    """Those of `keys` that belong to the account. Compared here and not in the query: SQLite, which has no statistics, would walk
-    the account's keys rather than look up a thousand ids."""
-    owners = Key.objects.filter(pk__in=keys).order_by().values_list("pk", "account_id")
-    return Key.objects.filter(pk__in=[pk for pk, owner in owners if owner == account])
+def _led(caller: Caller, wish: Asked, name: str) -> Q:
+    """What a filter asks of its own column; nothing where that is more than one value, which no index gives in order."""
+    if name != "state":
+        return _filters(caller, replace(wish, state="")).get(name, Q())
+    return Q(state=wish.state) if wish.state in (State.ENABLED, State.DISABLED, State.PENDING_DELETION) else Q()
+
+
+def _rest(caller: Caller, wish: Asked, name: str) -> Q:
+    """What a filter that leads asks beyond its own column."""
+    return _state(caller, wish.state) if name == "state" else Q()
 
 
 def order(wish: Asked) -> Order:
@@ -128,18 +185,26 @@ def _state(caller: Caller, state: str) -> Q:
         return shows & Q(state=state)
     # Expired and not swept yet: rare, and for seconds. In the order of the dates, so that their own index is taken.
     ended = Key.objects.filter(material_expires_at__lte=caller.at).order_by("material_expires_at", "id").values_list("pk")
-    return shows if list(ended[:1]) else shows & Q(state=state)
+    return shows if list(ended[:1]) else serving(caller.at) & Q(state=state)
 
 
 def _tagged(text: str) -> Q | set[str]:
     """The ids where they are few, else a test of each row. Asked of the tags alone: joined to the keys of the account, a planner
-    without statistics begins at those. Whose key it is, `_owned` asks."""
+    without statistics begins at those. Whose keys they are, `select` asks."""
     name, _, value = text.partition(":")
     tags = KeyTag.objects.filter(tag_key=name, **({"tag_value": value} if value else {}))
     if value and not tags.exists():
         tags = KeyTag.objects.filter(tag_key=text)  # a name may hold a colon itself
     found = few(tags.values_list("key_id", flat=True))
     return found if found is not None else Q(Exists(tags.filter(key=OuterRef("pk"))))
+
+
+def begun(caller: Caller, text: str) -> KeyQuerySet:
+    """Living keys whose id begins with `text`."""
+    ids = few(Key.objects.filter(begins("pk", text)).values_list("pk", flat=True))
+    found = (Key.objects.filter(pk__in=ids).only_of(caller.account) if ids is not None else
+             Key.objects.of(caller.account).filter(begins("pk", text)))
+    return found.living(caller.at).select_related("instance")
 
 
 def plain(text: str) -> str:
@@ -172,12 +237,11 @@ def _holding(account: str, parts: list[str]) -> tuple[set[str] | None, Callable[
     longest_first = sorted(set(parts), key=len, reverse=True)
     # Tested row by row it is the key that leads, and the account would only mislead a planner without statistics.
     tests = [KeyWord.objects.filter(begins("word", part)) for part in longest_first]
-    holders = [test.filter(account=account) for test in tests]
-    for holder in holders:
-        found = few(holder.values_list("key_id", flat=True))
+    for test in tests:
+        found = few(test.filter(account=account).values_list("key_id", flat=True))
         if found is not None:
             for other in tests:
-                if found:
+                if found and other is not test:
                     found &= set(other.filter(key__in=found).values_list("key_id", flat=True))
             return found, Q
 
@@ -190,20 +254,33 @@ def _holding(account: str, parts: list[str]) -> tuple[set[str] | None, Callable[
     return None, each
 
 
-def alias_rows(caller: Caller, text: str) -> Q:
+def select_aliases(caller: Caller, text: str) -> Selection:
     """Aliases of living keys: name or key id begins with `text`, or the name holds its words. An empty text narrows nothing."""
-    text = plain(text)
-    if not text:
-        return Q()
-    mine = Alias.objects.filter(account_id=caller.account)
-    named = few(mine.filter(begins("name", PREFIX + text)).values_list("pk", flat=True))
-    every = begins("name", PREFIX + text) if named is None else Q(pk__in=named)
+    mine, text = Alias.objects.filter(account_id=caller.account), plain(text)
+    condition, led, bound = _alias_rows(caller.account, text) if text else (Q(), False, None)
+    living = Exists(Key.objects.of(caller.account).living(caller.at).filter(pk=OuterRef("key")))
+    first = Alias.objects.filter(quiet("account_id", caller.account)) if led else mine
+    rows = first.filter(condition, living).select_related("key__instance")
+    part = Part(rows, BY_NAME, None if bound is None else mine.filter(bound))
+    return Selection(rows, part, part)
+
+
+def _alias_rows(account: str, text: str) -> tuple[Q, bool, Q | None]:
+    """The condition; whether it names few rows, which lead; where not, what bounds the rows to look at. Of names that begin with
+    it there may be so many that nobody looks for others."""
+    start = PREFIX + text
+    named = few(Alias.objects.filter(begins("name", start), account_id=account).values_list("pk", flat=True))
+    if named is None:
+        # In every language a name sorts behind its own beginning; where the matching ones end only C knows.
+        return begins("name", start) & Q(name__gte=start), False, Q(name__gte=start)
     ids = few(Key.objects.filter(begins("pk", text)).values_list("pk", flat=True))
+    every, led = Q(pk__in=named), ids is not None
     every |= begins("key__pk", text) if ids is None else Q(key__in=ids)
     if parts := words.split(text)[:MOST_WORDS]:
-        keys, _ = _holding(caller.account, parts)
+        keys, _ = _holding(account, parts)
         held = Q()
         for part in parts:
             held &= Q(name__icontains=part)
         every |= held if keys is None else held & Q(key__in=keys)
-    return every
+        led = led and keys is not None
+    return every, led, None if led else Q()

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from access import lists
 from access.pages import caller_of, done, page, posted
 from access.rules import why_not_permitted
 from base.caller import Caller
@@ -17,7 +18,7 @@ from base.refusal import Refusal, Refused
 from crypto.specs import SPECS, USAGES
 from instances import lookup as instance_lookup
 from instances.models import Instance
-from keys import aliasing, creation, forms, key_policies, lookup, operations, showing
+from keys import aliasing, creation, forms, key_policies, lookup, operations, showing, tallies
 from keys.key_pages import key_url
 from keys.models import Alias, Key
 from keys.quota import home_of
@@ -49,7 +50,9 @@ def new(request: HttpRequest) -> HttpResponse:
                     raise Refused(*against)
                 key = operations.create_key(caller, instance=home, **form.parameters_for(home.type))
                 return _named(request, key, alias)
-    choices = [{"instance": home, "facts": (facts := home_of(caller, home)), "left": max(0, facts.quota - facts.used),
+    units = {pk: held.units for pk, held in tallies.of(caller.at, homes).items()}
+    choices = [{"instance": home, "facts": (facts := home_of(caller, home, units[home.pk].n)),
+                "left": lists.Count(max(0, facts.quota - facts.used), about=units[home.pk].about),
                 "reasons": creation.why_not_create(creation.Proposal(), facts)} for home in homes]
     return page(request, "keys/new.html", status=form.status, form=form, choices=choices, shown=shown,
                 chosen=form["instance"].value() or preset, why_not=lookup.why_nobody_creates(caller),

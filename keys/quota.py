@@ -4,11 +4,12 @@ waits for its first material: otherwise the import, which the owner was promised
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.conf import settings
-from django.db.models import Count, Exists, Max, OuterRef
+from django.db.models import Count, Exists, Max, OuterRef, QuerySet
 
+from access import lists
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from instances import lookup as instance_lookup
@@ -22,6 +23,8 @@ from keys.states import State
 
 SPARE = 10_000
 Seen = dict[tuple[str, int], int]  # room left, by instance and its quota
+# Policies that a page reads; they are long.
+READ = 100
 
 
 def used_by(instances: Sequence[Instance]) -> Counter[str]:
@@ -39,14 +42,15 @@ def used(instance: Instance) -> int:
     return used_by([instance])[instance.pk]
 
 
-def home_of(caller: Caller, instance: Instance | None) -> creation.Home:
-    """The facts of the place a new key, or a new version, would go to."""
+def home_of(caller: Caller, instance: Instance | None, used_about: int | None = None) -> creation.Home:
+    """The facts of the place a new key, or a new version, would go to. used_about: for pages, which need not count."""
     if instance is None:
         living = Key.objects.of(caller.account).living(caller.at)
         return creation.Home(None, has_default_key=living.filter(kind=Key.Kind.DEFAULT).exists())
     hardware = instance.type == Instance.Type.HARDWARE
     specs = HsmCluster.objects.filter(instance=instance).values_list("specs", flat=True).first() if hardware else None
-    return creation.Home(instance_lookup.facts(caller, instance), used(instance), instance.key_quota, hardware=hardware,
+    units = used(instance) if used_about is None else used_about
+    return creation.Home(instance_lookup.facts(caller, instance), units, instance.key_quota, hardware=hardware,
                          specs=frozenset(specs or ()))
 
 
@@ -81,16 +85,31 @@ def contents(instance: Instance) -> Contents:
 
 def access_used(instance: Instance) -> int:
     """Units of access management: bound VPCs, and other accounts that policies of living keys speak of."""
-    texts = Key.objects.left_in(instance).exclude(policy="").values_list("policy", flat=True)
-    accounts = {uid for text in texts for uid in key_policies.accounts_named(text)}
+    return _access(instance, _policies(instance))
+
+
+def access_about(instance: Instance) -> lists.Count:
+    """The same for a page, from so many policies at most; there may be more."""
+    texts = list(_policies(instance)[:READ + 1])
+    return lists.Count(_access(instance, texts[:READ]), about=len(texts) > READ)
+
+
+def _policies(instance: Instance) -> QuerySet[Key, str]:
+    return Key.objects.left_in(instance).filter(policy__gt=lists.literal("")).values_list("policy", flat=True)
+
+
+def _access(instance: Instance, policies: Iterable[str]) -> int:
+    accounts = {uid for text in set(policies) for uid in key_policies.accounts_named(text)}
     return len(instance.bound_vpcs) + len(accounts - {instance.account_id})
 
 
 def legacy_home(caller: Caller) -> creation.LegacyHome:
     """What the account has in the 1.0 edition. Past the end of service it takes no keys, open console or not."""
     keys = Key.objects.of(caller.account).living(caller.at).filter(edition=Key.Edition.V1, kind=Key.Kind.CUSTOMER)
-    versions = KeyVersion.objects.filter(key__in=keys.order_by().values("pk"))
-    return creation.LegacyHome(keys.count(), versions.count(), caller.at >= settings.KMS_LEGACY_END_OF_SERVICE)
+    # An estate that was imported may hold more than the edition allows; then nobody need count its versions as well.
+    first = list(keys.order_by().values_list("pk", flat=True)[:creation.LEGACY_KEYS + 1])
+    versions = KeyVersion.objects.filter(key__in=first).count() if len(first) <= creation.LEGACY_KEYS else 0
+    return creation.LegacyHome(len(first), versions, caller.at >= settings.KMS_LEGACY_END_OF_SERVICE)
 
 
 def why_no_legacy_alias(key: Key) -> tuple[Refusal, ...]:

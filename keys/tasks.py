@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from base import clock
-from keys import rewrapping, sweeps, usage_sweep
+from keys import rewrapping, sweeps, tallies, usage_sweep
 
 
 @shared_task
@@ -44,6 +44,11 @@ def drop_spare_material() -> int:
 @shared_task
 def gather_uses() -> int:
     return usage_sweep.gather_uses(clock.now())
+
+
+@shared_task
+def count_large_instances() -> int:
+    return tallies.count_large(clock.now())
 
 
 @shared_task

@@ -15,12 +15,13 @@ from access import freezes, lists
 from access.models import Role
 from base import clock
 from instances.models import Instance
-from keys.listing import GROUPS
+from keys.listing import GROUPS, ORDERS
 from keys.models import Key
 
 # HTML wants the script subtag; without it Han characters get another language's shapes.
 HTML_LANG = {"zh-hans": "zh-Hans"}
 THEMES = ("light", "dark")
+NEWEST = ORDERS["newest"]
 ROLES: dict[str, Any] = {
     Role.ADMINISTRATOR: pgettext_lazy("role", "Administrator"),
     Role.KEY_USER: pgettext_lazy("role", "Key user"),
@@ -53,10 +54,10 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         account = request.user.account  # type: ignore[union-attr]
         shown |= {
             "now": caller.at,
-            "key_count": _about(lists.count(Key.objects.of(caller.account).living(caller.at))),
+            "key_count": _about(lists.count(Key.objects.of(caller.account).living(caller.at), NEWEST)),
             "instance_count": Instance.objects.of(caller.account).filter(released_at=None).count(),
             "role": ROLES.get(request.user.role, ""),  # type: ignore[union-attr]
-            "legacy_count": lists.count(Key.objects.of(caller.account).living(caller.at).filter(GROUPS["old"])),
+            "legacy_count": lists.count(Key.objects.of(caller.account).living(caller.at).filter(GROUPS["old"]), NEWEST),
             "freeze": freezes.freeze_of(caller.account, caller.at),
             "demo": account is not None and account.demo_at is not None,
             "region": settings.KMS_REGION,

@@ -17,9 +17,9 @@ from base import ids
 from base.caller import Caller
 from base.refusal import Refusal
 from instances.models import Instance
+from keys import listing
 from keys import lookup as key_lookup
 from keys.aliasing import PREFIX
-from keys.models import Alias, Key
 
 FEW = 6
 LONGEST = 300
@@ -87,16 +87,14 @@ def find(caller: Caller, text: str) -> list[Group]:
 def _keys(caller: Caller, text: str) -> Iterator[Hit]:
     parts = ids.split_arn(text)
     name = (parts[2] if parts else text).removeprefix("key/")
-    keys = Key.objects.of(caller.account).living(caller.at)
     # A version's id begins with its key's.
     exact = name[:25] if name.startswith("key-") else name
     seen = set()
-    for key in keys.filter(pk__startswith=exact).select_related("instance").order_by("-created_at", "-id")[:FEW]:
+    for key in listing.begun(caller, exact).order_by("-created_at", "-id")[:FEW]:
         seen.add(key.pk)
         yield Hit(key.pk, reverse("keys:detail", args=[key.pk]), "key-round", key.description[:80])
-    letters = name.removeprefix(PREFIX)
-    named = Alias.objects.filter(Q(name__icontains=letters), account_id=caller.account, key__in=keys).exclude(key__in=seen)
-    for alias in named.order_by("name")[:FEW]:
+    named = listing.select_aliases(caller, name).window(size=2 * FEW).items
+    for alias in [one for one in named if one.key_id not in seen][:FEW]:
         yield Hit(alias.name.removeprefix(PREFIX), reverse("keys:detail", args=[alias.key_id]), "tag", alias.key_id)
 
 

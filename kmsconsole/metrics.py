@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from access import lists
 from api import metrics
 from base import clock
 from instances.models import Instance
@@ -49,7 +50,7 @@ def _families() -> Iterator[Metric]:
             age.add_metric([run.name], (clock.real_now() - run.at).total_seconds())
             changes.add_metric([run.name], run.changes)
         yield from (age, changes)
-    pending = Key.objects.filter(state=State.PENDING_DELETION)
+    pending = Key.objects.filter(state=lists.literal(State.PENDING_DELETION), delete_at__isnull=False)
     yield GaugeMetricFamily("kms_keys_pending_deletion", "Keys whose deletion is scheduled", pending.count())
     yield GaugeMetricFamily("kms_keys_overdue_for_destruction", "Keys whose date has come and that no sweep has destroyed",
                             Key.objects.due_for_destruction(now).order_by().count())

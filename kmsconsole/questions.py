@@ -18,8 +18,10 @@ from django.utils.translation import ngettext_lazy
 from access import lists
 from base.caller import Caller
 from instances.models import Instance
+from keys import listing
 from keys.models import Key
 from keys.states import State
+from kmsconsole.templatetags.lists import capped
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,6 @@ class Question:
     question: str
     answer: str
     lines: tuple[Line, ...] = ()
-
-
-def shown(count: lists.Count) -> str:
-    return _("more than %(n)s") % {"n": f"{count.n:,}"} if count.more else f"{count.n:,}"
 
 
 # (sentence for one, for many), by what is counted.
@@ -64,25 +62,35 @@ COUNTED: dict[str, Promise] = {
 }
 
 
+# Those that no index finds; the newest keys are looked through.
+SOUGHT, NEWEST = ("deletable", "protected", "software"), listing.ORDERS["newest"]
+
+
 def questions(caller: Caller) -> list[Question]:
     """A fixed number of queries, each bounded."""
     living = Key.objects.of(caller.account).living(caller.at)
     keys, defaults, homes = reverse("keys:list"), reverse("keys:list") + "?tab=default", reverse("instances:list")
     own = living.filter(edition=Key.Edition.V3).exclude(kind=Key.Kind.SERVICE)
     is_protected = Q(deletion_protection=True) | Q(instance__deletion_protection=True, instance__isnull=False)
+    # Of every tab: said in full, so that the index of the lists leads.
+    kinds, editions = Q(kind__in=Key.Kind.values), Q(edition__in=Key.Edition.values)
+    tabs = living.filter(kinds, editions)
+    hardware = [home.pk for home in Instance.objects.of(caller.account).filter(type=Instance.Type.HARDWARE)]
     rows: dict[str, tuple[QuerySet[Any], str]] = {
-        "old": (living.filter(edition=Key.Edition.V1), defaults),
-        "service": (living.filter(kind=Key.Kind.SERVICE), defaults),
+        "old": (living.filter(kinds, edition=Key.Edition.V1), defaults),
+        "service": (living.filter(editions, kind=Key.Kind.SERVICE), defaults),
         "expired": (Instance.objects.of(caller.account).filter(released_at=None, end_at__lte=caller.at), homes),
         "deletable": (own.exclude(state=State.PENDING_DELETION).exclude(is_protected)
                       .exclude(instance__isnull=False, instance__end_at__lte=caller.at), keys),
-        "pending": (living.filter(state=State.PENDING_DELETION), f"{keys}?state=PendingDeletion"),
+        "pending": (tabs.filter(state=State.PENDING_DELETION), f"{keys}?state=PendingDeletion"),
         "protected": (living.filter(is_protected), keys),
         "software": (own.filter(protection_level="SOFTWARE"), keys),
-        "hsm": (own.filter(protection_level="HSM"), keys),
-        "waiting": (living.filter(state=State.PENDING_IMPORT), f"{keys}?state=PendingImport"),
+        "hsm": (own.filter(instance__in=hardware), keys),
+        "waiting": (tabs.filter(state=State.PENDING_IMPORT), f"{keys}?state=PendingImport"),
     }
-    lines = {name: _line(COUNTED[name], lists.count(found), url) for name, (found, url) in rows.items()}
+    mine = Key.objects.of(caller.account)
+    lines = {name: _line(COUNTED[name], lists.count(found, NEWEST, mine if name in SOUGHT else None), url)
+             for name, (found, url) in rows.items()}
     return [
         Question("delete", _("Can I delete a key?"),
                  _("Yes, by scheduling it 7 to 366 days ahead. The key stops at once, and until the date you can cancel. Disable "
@@ -112,4 +120,4 @@ def questions(caller: Caller) -> list[Question]:
 
 def _line(sentence: Promise, count: lists.Count, url: str) -> tuple[Line, ...]:
     """Nothing where there is nothing to count."""
-    return (Line(str(sentence % {"number": count.n, "n": shown(count)}), url),) if count.n else ()
+    return (Line(str(sentence % {"number": count.n, "n": capped(count)}), url),) if count.n else ()

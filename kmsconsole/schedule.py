@@ -12,7 +12,7 @@ from backups import sweeps as backup_sweeps
 from base import clock
 from instances import hsm_sweeps
 from instances import sweeps as instance_sweeps
-from keys import rewrapping, usage_sweep
+from keys import rewrapping, tallies, usage_sweep
 from keys import sweeps as key_sweeps
 from kmsconsole import notices
 from migration import sweeps as migration_sweeps
@@ -35,6 +35,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "advance-migrations": {"task": "migration.tasks.advance_migrations", "schedule": 10.0, "options": _DROP},
     # Adds the uses of keys up; readers add what is younger themselves, so this only bounds how much that is.
     "gather-uses": {"task": "keys.tasks.gather_uses", "schedule": 30.0, "options": _DROP},
+    # Wakes the count; each large instance is due every ten minutes, because pages say "about" and a count reads all its keys.
+    "count-large-instances": {"task": "keys.tasks.count_large_instances", "schedule": 60.0, "options": _DROP},
     # Goes on with the rotation of an instance key, and destroys the old one when nothing is under it any more.
     "rewrap-material": {"task": "keys.tasks.rewrap_material", "schedule": 30.0, "options": _DROP},
     # Writes the one event of an expiry; service has stopped by itself, at the date.
@@ -77,6 +79,7 @@ SWEEPS: dict[str, Callable[[datetime], int]] = {
     "drop-spare-material": key_sweeps.drop_spares,
     "advance-migrations": migration_sweeps.advance,
     "gather-uses": usage_sweep.gather_uses,
+    "count-large-instances": tallies.count_large,
     "rewrap-material": rewrapping.rewrap_superseded,
     "send-notices": notices.send,
     "keep-backups": backup_sweeps.keep,

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from access import lists
 from backups.models import Backup
 from backups.states import KEPT_AFTER_RELEASE
 from base.caller import Caller
@@ -29,7 +30,7 @@ from keys.states import State
 from migration.models import Item
 from migration.states import ItemState
 
-MOST = 100
+MOST = 50
 AHEAD = timedelta(days=400)
 WEEKS = 12
 
@@ -86,7 +87,7 @@ def _last_backups(caller: Caller) -> Iterator[Entry]:
 
 
 def _keys(caller: Caller, kind: str, column: str, **among: object) -> Iterator[Entry]:
-    living = Key.objects.of(caller.account).living(caller.at).filter(**{f"{column}__gte": caller.at - AHEAD}, **among)
+    living = Key.objects.only_of(caller.account).living(caller.at).filter(**{f"{column}__gte": caller.at - AHEAD}, **among)
     rows = list(living.select_related("instance").order_by(column, "pk")[:MOST])
     names: dict[str, list[str]] = {}
     for key_id, name in Alias.objects.filter(key__in=rows).values_list("key_id", "name"):
@@ -105,7 +106,8 @@ def _ways_back(caller: Caller) -> Iterator[Entry]:
 
 SOURCES: dict[str, Source] = {
     "deletion": Source(_("Key is destroyed"), "trash-2", "pend",
-                       lambda caller: _keys(caller, "deletion", "delete_at", state=State.PENDING_DELETION), ("Key.delete_at",)),
+                       lambda caller: _keys(caller, "deletion", "delete_at", state=lists.literal(State.PENDING_DELETION)),
+                       ("Key.delete_at",)),
     "expiry": Source(_("Instance expires"), "server", "warn", _expiries, ("Instance.end_at",)),
     "release": Source(_("Last day to renew"), "circle-x", "bad", _last_days, ()),
     "backup": Source(_("Last backup is destroyed"), "archive-x", "bad", _last_backups, ("Instance.released_at",)),
@@ -113,7 +115,7 @@ SOURCES: dict[str, Source] = {
                        lambda caller: _keys(caller, "material", "material_expires_at"), ("Key.material_expires_at",)),
     "rotation": Source(_("Key rotates"), "refresh-cw", "info",
                        lambda caller: _keys(caller, "rotation", "next_rotation_at", automatic_rotation=True,
-                                            state=State.ENABLED), ("Key.next_rotation_at",)),
+                                            state=lists.literal(State.ENABLED)), ("Key.next_rotation_at",)),
     "way-back": Source(_("Last day to roll back a migration"), "undo-2", "info", _ways_back, ("Item.keep_until",)),
 }
 

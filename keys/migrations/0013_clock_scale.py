@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('keys', '0011_spare_material'),
+        ('keys', '0012_scale'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q
 
 from access import lists
 from access.rules import why_not_permitted
@@ -93,19 +93,19 @@ def list_aliases(caller: Caller, *, page_number: int = 1, page_size: int = 10, a
     """By name. among: what a page narrows the list to (a search)."""
     if denied := why_not_permitted(caller, "ListAliases"):
         raise Refused(*denied)
-    living = Key.objects.of(caller.account).living(caller.at)
-    rows = Alias.objects.filter(among or Q(), key__in=living).select_related("key__instance").order_by("name")
+    rows = listing.select_aliases(caller, "").rows.filter(among or Q()).order_by("name")
     page = Page.of(rows, page_number, page_size)
     recording.record(caller, "ListAliases")
     return page
 
 
 @recording.operation("ListAliases")
-def browse_aliases(caller: Caller, text: str = "", *, size: int, after: str = "", before: str = "") -> lists.Window:
-    """The same list as a page of the console reads it, by cursor."""
+def browse_aliases(caller: Caller, text: str = "", *, size: int, after: str = "", before: str = "",
+                   selection: listing.Selection | None = None) -> lists.Window:
+    """The same list as a page of the console reads it, by cursor. selection: of this text, where the page has made it already."""
     if denied := why_not_permitted(caller, "ListAliases"):
         raise Refused(*denied)
-    found = lists.window(living(caller, text), listing.BY_NAME, size=size, after=after, before=before)
+    found = (selection or listing.select_aliases(caller, text)).window(size=size, after=after, before=before)
     recording.record(caller, "ListAliases", filters=["q"] if text else [])
     return found
 
@@ -116,14 +116,7 @@ def export_aliases(caller: Caller, text: str = "") -> Iterator[list[Alias]]:
     if denied := why_not_permitted(caller, "ListAliases"):
         raise Refused(*denied)
     recording.record(caller, "ListAliases", filters=["q"] if text else [], export="csv")
-    return lists.chunks(living(caller, text), listing.BY_NAME)
-
-
-def living(caller: Caller, text: str) -> QuerySet[Alias]:
-    """The aliases of living keys that a search finds, unordered."""
-    keys = Key.objects.of(caller.account).living(caller.at).filter(pk=OuterRef("key"))
-    return Alias.objects.filter(listing.alias_rows(caller, text), Exists(keys), account_id=caller.account).select_related(
-        "key__instance")
+    return lists.chunks(listing.select_aliases(caller, text).rows, listing.BY_NAME)
 
 
 @recording.operation("ListAliasesByKeyId")

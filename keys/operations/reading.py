@@ -57,11 +57,13 @@ def list_keys(caller: Caller, *, filters: Mapping[str, Sequence[str]] | None = N
 
 
 @recording.operation("ListKeys")
-def browse_keys(caller: Caller, wish: listing.Asked, *, size: int, after: str = "", before: str = "") -> lists.Window:
-    """The same list as a page of the console reads it: by cursor, with the filters of `keys.listing`."""
+def browse_keys(caller: Caller, wish: listing.Asked, *, size: int, after: str = "", before: str = "",
+                selection: listing.Selection | None = None) -> lists.Window:
+    """The same list as a page of the console reads it: by cursor, with the filters of `keys.listing`. selection: of this wish,
+    where the page has made it already."""
     if denied := why_not_permitted(caller, "ListKeys"):
         raise Refused(*denied)
-    found = lists.window(listing.rows(caller, wish), listing.order(wish), size=size, after=after, before=before)
+    found = (selection or listing.select(caller, wish)).window(size=size, after=after, before=before)
     recording.record(caller, "ListKeys", filters=sorted(wish.filters))
     return found
 

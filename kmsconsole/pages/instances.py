@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from access import pages
+from access import lists, pages
 from access.dates import days_between
 from access.pages import caller_of, done, page, posted
 from base.caller import Caller
@@ -23,7 +23,7 @@ from instances.pages import instance_or_404
 from instances.rules import Facts
 from instances.states import SHOWN_AFTER_RELEASE
 from instances.states import State as InstanceState
-from keys import creation, forms, quota, rewrapping, showing
+from keys import creation, forms, listing, quota, rewrapping, showing, tallies
 from keys import lookup as key_lookup
 from keys import operations as key_operations
 from keys.models import Key, KeyMaterial
@@ -41,25 +41,26 @@ ACTIONS = ("ConnectKmsInstance", "RenewInstance", "SetRenewal", "SetGracePolicy"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An instance with what its pages say about it. used, keys: key versions that count, and keys; bar: of SCALE."""
+    """An instance with what its pages say about it. used, keys: key versions that count, and keys; of a large instance they
+    are estimates. bar: of SCALE."""
 
     instance: Instance
     facts: Facts
-    used: int
-    keys: int
+    used: lists.Count
+    keys: lists.Count
     days_left: int
 
     @property
-    def left(self) -> int:
-        return max(0, self.instance.key_quota - self.used)
+    def left(self) -> lists.Count:
+        return lists.Count(max(0, self.instance.key_quota - self.used.n), about=self.used.about)
 
     @property
     def bar(self) -> int:
-        return min(SCALE, SCALE * self.used // max(1, self.instance.key_quota))
+        return min(SCALE, SCALE * self.used.n // max(1, self.instance.key_quota))
 
     @property
     def near(self) -> bool:
-        return self.used >= NEAR * self.instance.key_quota
+        return self.used.n >= NEAR * self.instance.key_quota
 
     @property
     def soon(self) -> bool:
@@ -71,12 +72,10 @@ class Shown:
 
 
 def shown(caller: Caller, instances: Sequence[Instance]) -> list[Shown]:
-    """Three queries for all lines."""
-    used = quota.used_by(instances)
-    keys = dict(Key.objects.living(caller.at).filter(instance__in=instances).values_list("instance").annotate(n=Count("pk"))
-                .order_by())
-    return [Shown(row, lookup.facts(caller, row), used[row.pk], keys.get(row.pk, 0),
-                  days_between(caller.at, row.end_at)) for row in instances]
+    """Four queries for all lines."""
+    held = tallies.of(caller.at, instances)
+    return [Shown(row, lookup.facts(caller, row), held[row.pk].units, held[row.pk].keys, days_between(caller.at, row.end_at))
+            for row in instances]
 
 
 @require_safe
@@ -99,14 +98,14 @@ def detail(request: HttpRequest, instance_id: str) -> HttpResponse:
     operations.get_kms_instance(caller, instance)
     one = shown(caller, [instance])[0]
     late = one.expired and one.facts.renew_by <= caller.at
-    found = key_operations.list_keys(caller, filters={"DKMSInstanceId": [instance.pk]}, page_size=FEW)
+    found = key_operations.browse_keys(caller, listing.Asked(instance=instance.pk), size=FEW)
     return page(request, "instances/detail.html", one=one, instance=instance, facts=one.facts, found=found,
                 rows=showing.rows(caller, found.items), pending=_pending(caller, instance), term=_term(caller, one),
                 renew_days=days_between(caller.at, one.facts.renew_by), why_not_create=_why_not_create(caller, one),
                 why_not_switch=_why_not_switch(caller, instance), own=_protected(caller, instance),
                 blocked=_blocked(caller, instance), tags=lookup.tags_of(instance), terms=TERMS, late=late,
                 waits=why_release_waits(caller, instance) if late and not instance.auto_renewal_months else (),
-                access=quota.access_used(instance), hsm=hsm_of(instance), rekeying=_rekeying(instance))
+                access=quota.access_about(instance), hsm=hsm_of(instance), rekeying=_rekeying(instance))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -122,14 +121,15 @@ def protection(request: HttpRequest, instance_id: str) -> HttpResponse:
                                                revision=form.cleaned_data["revision"])
             return done(request, back, _("Deletion protection is on.") if form.on else _("Deletion protection is off."))
     own = _protected(caller, instance)
-    freed = _could_be_scheduled(caller, instance).count() - own
+    freed = lists.count(_could_be_scheduled(caller, instance).filter(deletion_protection=False))
     return page(request, "instances/protection.html", status=form.status, fragments=("modal",), instance=instance, form=form,
                 name=name, back=back, must="\n".join(names), why_not=_why_not_switch(caller, instance), freed=freed, own=own)
 
 
 @dataclass(frozen=True, slots=True)
 class Rekeying:
-    """The instance key and how far its rotation is. moved, total: key versions; under_way: older ones are still there."""
+    """The instance key and how far its rotation is. moved, total: key versions, counted while it goes on; under_way: older ones
+    are still there."""
 
     generation: int
     moved: int
@@ -146,8 +146,9 @@ def _rekeying(instance: Instance) -> Rekeying | None:
     if not WrappingKey.objects.of(instance.account_id, instance.pk).filter(destroyed_at=None).exists():
         return None
     found = rewrapping.progress(instance.account_id, instance.pk)
-    total = KeyMaterial.objects.filter(wrapping_key__instance=instance).count()
-    return Rekeying(found.generation, total - found.remaining, total, found.destroyed < found.generation - 1)
+    under_way = found.destroyed < found.generation - 1
+    total = KeyMaterial.objects.filter(wrapping_key__instance=instance).count() if under_way else 0
+    return Rekeying(found.generation, total - found.remaining, total, under_way)
 
 
 def _blocked(caller: Caller, instance: Instance) -> dict[str, tuple[Refusal, ...]]:
@@ -163,21 +164,25 @@ def _why_not_switch(caller: Caller, instance: Instance) -> tuple[Refusal, ...]:
     return rules.why_not("SetDeletionProtection", lookup.facts(caller, instance, "SetDeletionProtection"))
 
 
-def _protected(caller: Caller, instance: Instance) -> int:
+def _protected(caller: Caller, instance: Instance) -> lists.Count:
     """Keys that have a protection of their own as well."""
-    return _could_be_scheduled(caller, instance).filter(deletion_protection=True).count()
+    return lists.count(_could_be_scheduled(caller, instance).filter(deletion_protection=True))
 
 
 def _could_be_scheduled(caller: Caller, instance: Instance) -> QuerySet[Key]:
     return Key.objects.living(caller.at).filter(instance=instance).exclude(state=State.PENDING_DELETION)
 
 
-def _pending(caller: Caller, instance: Instance) -> int:
-    return Key.objects.living(caller.at).filter(instance=instance, state=State.PENDING_DELETION).count()
+def _pending(caller: Caller, instance: Instance) -> lists.Count:
+    """Those to come from the index alone; of those whose date has come the few that something holds."""
+    rows = Key.objects.filter(instance=instance, state=lists.literal(State.PENDING_DELETION)).order_by()
+    ahead = lists.count(rows.filter(delete_at__gt=caller.at))
+    held = lists.count(rows.living(caller.at).filter(delete_at__lte=caller.at))
+    return lists.Count(min(lists.CAP, ahead.n + held.n), ahead.more or held.more or ahead.n + held.n > lists.CAP)
 
 
 def _why_not_create(caller: Caller, one: Shown) -> tuple[Refusal, ...]:
-    home = creation.Home(one.facts, one.used, one.instance.key_quota)
+    home = creation.Home(one.facts, one.used.n, one.instance.key_quota)
     return creation.why_not_create(creation.Proposal(), home, key_lookup.why_nobody_creates(caller))
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from access import trail
+from access import lists, trail
 from access.models import Role, RootKeyCheck
 from access.pages import caller_of, page
 from audit import searching
@@ -19,6 +18,7 @@ from backups.proofs import failed_drills
 from base.caller import Caller
 from instances.models import Instance
 from keys import lookup, showing
+from keys.listing import BY_NAME, ORDERS
 from keys.models import AccountUse, Alias, Key, KeyQuerySet
 from keys.plot import Plot, plot
 from keys.states import State
@@ -37,14 +37,17 @@ def overview(request: HttpRequest) -> HttpResponse:
     instances = list(Instance.objects.of(caller.account).filter(released_at=None))
     lines = shown(caller, instances)
     living = Key.objects.of(caller.account).living(caller.at)
-    numbers = living.aggregate(
-        all=Count("pk"), pending=Count("pk", filter=Q(state=State.PENDING_DELETION)),
-        disabled=Count("pk", filter=Q(state=State.DISABLED)))
-    due = list(living.filter(state=State.PENDING_DELETION).select_related("instance").order_by("delete_at", "pk")[:MOST])
-    return page(request, "overview.html", needs=_needs(caller, lines, living, due), numbers=numbers, instances=len(instances),
+    # Of every tab: said in full, so that the index of the lists leads.
+    tabs = living.filter(kind__in=Key.Kind.values, edition__in=Key.Edition.values)
+    numbers = {"all": lists.count(living, ORDERS["newest"]), "pending": lists.count(tabs.filter(state=State.PENDING_DELETION)),
+               "disabled": lists.count(tabs.filter(state=State.DISABLED))}
+    dated = Key.objects.only_of(caller.account).living(caller.at)
+    waiting = dated.filter(state=lists.literal(State.PENDING_DELETION)).select_related("instance")
+    due = list(waiting.order_by("delete_at", "pk")[:MOST])
+    return page(request, "overview.html", needs=_needs(caller, lines, dated, due), numbers=numbers, instances=len(instances),
                 serving=sum(1 for line in lines if line.facts.state == "Connected"),
                 due=due, next_due=next((key for key in due if _is_to_come(key, caller.at)), None),
-                aliases=Alias.objects.filter(account_id=caller.account).count(), events=_events(caller),
+                aliases=lists.count(Alias.objects.filter(account_id=caller.account), BY_NAME), events=_events(caller),
                 plot=_plot(caller), root_key=_root_key(caller),
                 why_not_create=lookup.why_nobody_creates(caller))
 

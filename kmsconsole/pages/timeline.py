@@ -21,9 +21,10 @@ def timeline(request: HttpRequest) -> HttpResponse:
     kinds = [kind for kind in request.GET.getlist("kind") if kind in dates.SOURCES]
     found = dates.entries(caller, kinds)
     weeks = dates.weeks(caller.at, found)
+    listed = found[:dates.MOST]
     highest = max((week.entries for week in weeks), default=0) or 1
     bars = [{"week": week, "x": STEP * number, "height": (tall := HEIGHT * week.entries // highest), "top": FLOOR - tall}
             for number, week in enumerate(weeks)]
-    return page(request, "timeline.html", fragments=("list",), found=found, months=dates.by_month(found), bars=bars, kinds=kinds,
-                sources=[(name, source, name in kinds) for name, source in dates.SOURCES.items()],
-                shown=dates.SOURCES, more=len(found) >= dates.MOST)
+    return page(request, "timeline.html", fragments=("list",), found=listed, months=dates.by_month(listed), bars=bars,
+                kinds=kinds, sources=[(name, source, name in kinds) for name, source in dates.SOURCES.items()],
+                shown=dates.SOURCES, more=len(found) > dates.MOST)

@@ -12,8 +12,8 @@ from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.translation import gettext
 
-from access import dates
-from access.lists import CAP, Count, Window
+from access import dates, lists
+from access.lists import Count, Window
 from access.pages import PAGE_SIZES
 from base import clock
 
@@ -36,7 +36,7 @@ def _address(query: QueryDict, **changes: Any) -> str:
 @register.inclusion_tag("components/keyset_pager.html", takes_context=True)
 def keyset_pager(context: Context, found: Window, total: Count | None = None) -> dict[str, Any]:
     query = context["request"].GET
-    return {"found": found, "total": total, "smallest": PAGE_SIZES[0],
+    return {"found": found, "total": total, "smallest": PAGE_SIZES[0], "looked": number_format(lists.LOOK, force_grouping=True),
             "sizes": [(size, _address(query, size=size)) for size in PAGE_SIZES],
             "first": _address(query) if found.previous else "",
             "previous": _address(query, before=found.previous) if found.previous else "",
@@ -64,7 +64,11 @@ def unused_since(key: Any) -> str:
 
 @register.filter
 def capped(count: Count) -> str:
-    """``312``, or ``more than 1,000``."""
+    """``312``, ``more than 1,000``, or ``about 48,211``."""
     if count.more:
-        return gettext("more than %(n)s") % {"n": number_format(CAP, force_grouping=True)}
+        return gettext("more than %(n)s") % {"n": number_format(count.n, force_grouping=True)}
+    if count.least:
+        return gettext("at least %(n)s") % {"n": number_format(count.n, force_grouping=True)}
+    if count.about:
+        return gettext("about %(n)s") % {"n": number_format(count.n, force_grouping=True)}
     return number_format(count.n, force_grouping=True)

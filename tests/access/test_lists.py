@@ -84,7 +84,7 @@ def test_counts_have_a_cap(events, monkeypatch):
 
 def test_a_column_with_holes_is_no_order(events):
     with pytest.raises(ValueError, match="NULL"):
-        lists._cursor(BY_TIME, Event(at=None, id=1))
+        lists._values(BY_TIME, Event(at=None, id=1))
 
 
 def test_chunks_hold_everything(events, monkeypatch):
@@ -101,3 +101,40 @@ def test_no_cell_is_a_formula(dangerous):
     rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
     assert text.startswith("\ufeff")
     assert rows == [["head"], [f"'{dangerous}"], ['a "quoted", one\nof two lines'], [""], ["2026-01-02T00:00:00+00:00"]]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("look", [1, 2, 5, 12, 50])
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_look_with_an_end_finds_every_row_once_as_well(events, order, look, inside, monkeypatch):
+    monkeypatch.setattr(lists, "LOOK", look)
+    fitting = events.filter(action="A1")
+    whole = numbers(lists.window(fitting, order, size=100))
+    pages = [lists.window(fitting, order, size=2, among=events, inside=inside)]
+    while pages[-1].next:
+        pages.append(lists.window(fitting, order, size=2, among=events, inside=inside, after=pages[-1].next))
+    assert [one for found in pages for one in numbers(found)] == whole
+    assert len(pages) <= 12 // look + 3
+    back = [pages[-1]]
+    while back[-1].previous:
+        back.append(lists.window(fitting, order, size=2, among=events, inside=inside, before=back[-1].previous))
+    assert [one for found in reversed(back) for one in numbers(found)] == whole
+    onward = [back[-1]]
+    while onward[-1].next:
+        onward.append(lists.window(fitting, order, size=2, among=events, inside=inside, after=onward[-1].next))
+    assert [one for found in onward for one in numbers(found)] == whole
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_count_with_an_end_says_at_least(events, inside, monkeypatch):
+    monkeypatch.setattr(lists, "LOOK", 6)
+    fitting = events.filter(action="A1")
+    assert lists.count(fitting, BY_TIME, events, inside) == lists.Count(2, least=True)
+    assert lists.count(fitting, BY_TIME) == lists.Count(4)
+    monkeypatch.setattr(lists, "LOOK", 13)
+    assert lists.count(fitting, BY_TIME, events, inside) == lists.Count(4)
+
+
+def test_a_literal_is_a_word_of_ours():
+    with pytest.raises(ValueError, match="drop"):
+        lists.literal("x' or drop")

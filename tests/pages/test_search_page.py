@@ -55,5 +55,5 @@ def test_few_queries(alices, alice, make_key, django_assert_max_num_queries):
     for number in range(8):
         keys.create_alias(alice(), make_key(), alias_name=f"alias/n/{number}")
     make.instance(alice, name="n")
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(14):
         alices.get("/search/", {"q": "n"}, headers={"HX-Request": "true", "HX-Target": "hits"})
