@@ -37,8 +37,10 @@ screenshots: $(VENV)/.development  ## every main page, light and dark, wide and 
 	@.ci/packages chromium fonts-noto-cjk
 	@exec $(PYTHON) -m pytest -q $(PARALLEL) tests/browser/screenshots.py
 
-bench: $(VENV)/.development
+bench: $(VENV)/.development  ## the API, the clock and the pages over a million keys, a migration; hours, each also alone
 	@$(PYTHON) -m bench
+	@$(PYTHON) -m bench.clock
+	@$(PYTHON) -m bench.console
 	@exec $(PYTHON) -m bench.migration
 
 lock:  ## requirements*.in -> requirements*.txt, with hashes and without addresses of registries

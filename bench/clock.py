@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.console import short
-from bench.report import machine
+from bench.report import machine, publish
 from tests.live import ROOT, clean_environment
 from tests.parts import end, start_postgres
 
@@ -97,13 +97,7 @@ def write(all_of: dict[str, dict[str, Any]]) -> None:
         lines += ["", *table(database, found)]
     lines += ["", "| figure | |", "|---|--:|", *(f"| `{name}` | {value} |" for name, value in made.items())]
     print("\n".join(lines))
-    (ROOT / "build").mkdir(exist_ok=True)
-    kept = ROOT / "build" / "bench.json"
-    known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-    kept.write_text(json.dumps({**known, **made}, indent=1) + "\n", encoding="utf-8")
-    page = ROOT / "docs" / "performance.md"
-    head, _, rest = page.read_text(encoding="utf-8").partition(START)
-    page.write_text(f"{head}{START}\n{chr(10).join(lines)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    publish(lines, made, START, END)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.report import machine
+from bench.report import machine, publish
 from tests.live import ROOT, clean_environment
 from tests.parts import end, start_postgres
 
@@ -163,13 +163,7 @@ def write(rows: dict[str, list[Row]]) -> None:
                 print("\n".join(f"  {took:.1f} ms: {sql.partition(' FROM ')[2][:1500]}" for took, sql in row.slowest if took > 2))
     if ONLY:
         return
-    (ROOT / "build").mkdir(exist_ok=True)
-    kept = ROOT / "build" / "bench.json"
-    known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-    kept.write_text(json.dumps({**known, **found}, indent=1) + "\n", encoding="utf-8")
-    page = ROOT / "docs" / "performance.md"
-    head, _, rest = page.read_text(encoding="utf-8").partition(START)
-    page.write_text(f"{head}{START}\n{chr(10).join(lines)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    publish(lines, found, START, END)
 
 
 def main() -> None:

@@ -93,8 +93,15 @@ def write(rows: Iterable[Any], found: Mapping[str, float], where: str, rounds: i
              f"machine besides: {os.getloadavg()[1]:.1f}.", "", *table(rows), "", "| figure | |", "|---|--:|",
              *(f"| `{name}` | {value} |" for name, value in found.items())]
     print("\n".join(lines))
-    (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build" / "bench.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    publish(lines, found, START, END)
+
+
+def publish(lines: Iterable[str], found: Mapping[str, float], start: str, end: str) -> None:
+    """`lines` between these two marks of the page, `found` beside the figures of the other benches."""
+    kept = ROOT / "build" / "bench.json"
+    kept.parent.mkdir(exist_ok=True)
+    known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    kept.write_text(json.dumps({**known, **found}, indent=1) + "\n", encoding="utf-8")
     page = ROOT / "docs" / "performance.md"
-    head, _, rest = page.read_text(encoding="utf-8").partition(START)
-    page.write_text(f"{head}{START}\n{chr(10).join(lines)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    head, _, rest = page.read_text(encoding="utf-8").partition(start)
+    page.write_text(f"{head}{start}\n{chr(10).join(lines)}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
