@@ -29,6 +29,10 @@ def crowd(alice, instance):
             state=State.DESTROYED if n % 3 == 0 else State.ENABLED, destroyed_at=at if n % 3 == 0 else None,
             spec="Aliyun_AES_256", created_at=at, last_rotation_at=at, material_expires_at=at if n % 3 == 0 else None)
         for n in range(3000)])
+    Key.objects.bulk_create([
+        Key(id=ids.key_id(at), account=account, instance=instance, creator=account.pk, state=State.PENDING_DELETION,
+            spec="Aliyun_AES_256", created_at=at, last_rotation_at=at, delete_at=NOW + timedelta(days=n % 90 + 1))
+        for n in range(1000)])
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     return instance
