@@ -184,7 +184,8 @@ def _state(caller: Caller, state: str) -> Q:
     if state != State.PENDING_IMPORT:
         return shows & Q(state=state)
     # Expired and not swept yet: rare, and for seconds. In the order of the dates, so that their own index is taken.
-    ended = Key.objects.filter(material_expires_at__lte=caller.at).order_by("material_expires_at", "id").values_list("pk")
+    ended = (Key.objects.filter(material_expires_at__lte=caller.at).exclude(state=State.DESTROYED)
+             .order_by("material_expires_at", "id").values_list("pk"))
     return shows if list(ended[:1]) else serving(caller.at) & Q(state=state)
 
 
