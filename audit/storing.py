@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any
 
 from django.db import connection
@@ -12,7 +11,6 @@ from django.db import connection
 from audit.models import Event
 
 COLUMNS = tuple(str(field.column) for field in Event._meta.concrete_fields if not field.primary_key)
-_values = attrgetter(*COLUMNS)
 _NAMES = ",".join(COLUMNS)
 # Only names of our own go into the text.
 _ROWS = f"INSERT INTO audit_event ({_NAMES}) VALUES ({','.join(['%s'] * len(COLUMNS))})"  # noqa: S608
@@ -20,14 +18,14 @@ _TYPES = ",".join(f"{name} {'timestamptz' if name == 'at' else 'text'}" for name
 _AS_JSON = f"INSERT INTO audit_event ({_NAMES}) SELECT {_NAMES} FROM json_to_recordset(%s) AS entry ({_TYPES})"  # noqa: S608
 
 
-def store(entries: Sequence[Any]) -> None:
-    """In order, in the caller's transaction. Each has the columns of `Event` as its attributes."""
+def store(entries: Sequence[tuple[Any, ...]]) -> None:
+    """In order, in the caller's transaction. Each is a row of ``COLUMNS``, the first of which is the time."""
     if not entries:
         return
-    rows = [dict(zip(COLUMNS, _values(entry), strict=True)) for entry in entries]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
+            rows = [dict(zip(COLUMNS, entry, strict=True)) for entry in entries]
             cursor.execute(_AS_JSON, [json.dumps(rows, default=str)])
         else:
-            times = {row["at"]: connection.ops.adapt_datetimefield_value(row["at"]) for row in rows}
-            cursor.executemany(_ROWS, [[*(row | {"at": times[row["at"]]}).values()] for row in rows])
+            times = {at: connection.ops.adapt_datetimefield_value(at) for at, *_ in entries}
+            cursor.executemany(_ROWS, [(times[at], *rest) for at, *rest in entries])

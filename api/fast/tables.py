@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from audit.models import Event
 from audit.recording import Entry
+from audit.storing import COLUMNS
 from audit.turns import Turn
 
 Facts = Mapping[tuple[str, Any], tuple[Any, ...]]
@@ -33,12 +33,6 @@ _ROWS = {
 _POLICIES = "SELECT user_id, name, document FROM access_userpolicy WHERE user_id {} ORDER BY user_id, name"
 _ONCE = "ON CONFLICT (digest) DO NOTHING"
 _NONCE = ("digest", "forget_at")
-_COLUMNS = Entry._fields
-# A column of the table that an entry does not know takes its model's default.
-_OTHERS = tuple((str(field.column), field.get_default()) for field in Event._meta.concrete_fields
-                if field.column not in (*_COLUMNS, "id"))
-_ALL = (*_COLUMNS, *(column for column, _ in _OTHERS))
-_DEFAULTS = tuple(value for _, value in _OTHERS)
 
 
 class Tables(Protocol):
@@ -119,7 +113,7 @@ class Sqlite:
         return [self._insert("access_usednonce", _NONCE, [row], _ONCE) == 1 for row in rows]
 
     def store(self, entries: Sequence[Entry]) -> None:
-        self._insert("audit_event", _ALL, [(_stored(entry.at), *entry[1:], *_DEFAULTS) for entry in entries])
+        self._insert("audit_event", COLUMNS, [(_stored(entry.at), *entry[1:]) for entry in entries])
 
     def _insert(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], tail: str = "") -> int:
         count = 0
@@ -149,7 +143,7 @@ def _pieces(rows: Sequence[Any], most: int) -> Iterable[Sequence[Any]]:
 class Postgres:
     """Lists go as arrays: one statement serves groups of every size."""
 
-    _EVENT_TYPES = ("timestamptz", *["text"] * (len(_COLUMNS) - 1))
+    _EVENT_TYPES = ("timestamptz", *["text"] * (len(COLUMNS) - 1))
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._raw = connection.connection
@@ -186,7 +180,5 @@ class Postgres:
     def store(self, entries: Sequence[Entry]) -> None:
         columns = zip(*entries, strict=True)
         arrays = ",".join(f"%s::{kind}[]" for kind in self._EVENT_TYPES)
-        names, defaults = ",".join(_COLUMNS), "".join(",%s" for _ in _DEFAULTS)
-        query = (f"INSERT INTO audit_event ({','.join(_ALL)}) SELECT {names}{defaults}"  # noqa: S608 - names of our own
-                 f" FROM unnest({arrays}) AS entry ({names})")
-        self._raw.execute(query, [*_DEFAULTS, *map(list, columns)])
+        query = f"INSERT INTO audit_event ({','.join(COLUMNS)}) SELECT * FROM unnest({arrays})"  # noqa: S608 - names of our own
+        self._raw.execute(query, [*map(list, columns)])
