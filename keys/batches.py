@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from django.db import transaction
 from django.db.models import Q
 
+from keys import erasing
 from keys.among import among
 from keys.models import Key, KeyQuerySet
 
@@ -49,6 +51,15 @@ def still(keys: Sequence[Key]) -> list[Key]:
     rows = Key.objects.filter(pk__in=among(key.pk for key in keys)).order_by().select_for_update(skip_locked=True)
     same = dict(rows.values_list("pk", "revision"))
     return [key for key in keys if same.get(key.pk) == key.revision]
+
+
+def erased(due: KeyQuerySet, goes: Callable[[Key], object], erase: Callable[[Sequence[Key]], erasing.Held]) -> Outcome:
+    """The rows are held, and the rule `goes` asked, in the transaction that erases. The providers are told after its commit."""
+    with transaction.atomic():
+        ready, left = parted(held(due), goes)
+        gone = erase(ready)
+    erasing.release(gone)
+    return Outcome(ready, left)
 
 
 def in_turn(due: KeyQuerySet, size: int) -> Iterator[KeyQuerySet]:

@@ -50,12 +50,8 @@ def destroy_key(caller: Caller, key: Key) -> Key:
 
 
 def destroy_keys(caller: Caller, due: KeyQuerySet) -> batches.Outcome:
-    """The same for a batch: the rows are held, and the rules asked, in the transaction that erases."""
-    with transaction.atomic():
-        ready, left = batches.parted(batches.held(due), lambda key: _is_due(caller, key))
-        held = _bury(caller, ready, caller.at)
-    erasing.release(held)
-    return batches.Outcome(ready, left)
+    """The same for a batch."""
+    return batches.erased(due, lambda key: _is_due(caller, key), lambda keys: _bury(caller, keys, caller.at))
 
 
 @recording.operation("DestroyKey")

@@ -192,9 +192,5 @@ def expire_key_material(caller: Caller, key: Key) -> Key:
 
 
 def expire_material_of_keys(caller: Caller, due: KeyQuerySet) -> batches.Outcome:
-    """The same for a batch: the rows are held, and the rules asked, in the transaction that erases."""
-    with transaction.atomic():
-        ready, left = batches.parted(batches.held(due), lambda key: _is_expired(caller, key))
-        held = _remove(caller, "ExpireKeyMaterial", ready)
-    erasing.release(held)
-    return batches.Outcome(ready, left)
+    """The same for a batch."""
+    return batches.erased(due, lambda key: _is_expired(caller, key), lambda keys: _remove(caller, "ExpireKeyMaterial", keys))
