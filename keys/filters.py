@@ -10,14 +10,8 @@ from django.db.models import Q
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from instances.states import Status
-from keys.models import Alias, Key, KeyQuerySet, KeyTag
+from keys.models import Alias, Key, KeyQuerySet, KeyTag, serving
 from keys.states import State
-
-
-def serving(now: datetime) -> Q:
-    """Keys outside instances, or in one that serves."""
-    return Q(instance__isnull=True) | Q(instance__status=Status.CONNECTED, instance__end_at__gt=now,
-                                        instance__released_at__isnull=True)
 
 
 def _state(values: Sequence[str], now: datetime) -> Q:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
 
@@ -19,9 +19,9 @@ from instances.models import Instance
 from keys import words
 from keys.aliasing import PREFIX
 from keys.creation import ORIGINS
-from keys.filters import FILTERS, serving
+from keys.filters import FILTERS
 from keys.list_models import KeyWord
-from keys.models import Alias, Key, KeyQuerySet, KeyTag
+from keys.models import Alias, Key, KeyQuerySet, KeyTag, serving
 from keys.states import State
 
 SHOWN_STATES = (State.ENABLED, State.DISABLED, State.PENDING_DELETION, State.PENDING_IMPORT, State.UNAVAILABLE)
@@ -129,11 +129,13 @@ def select(caller: Caller, wish: Asked) -> Selection:
         others = [one for name, one in filters.items() if name != led]
         if leading or not (tests or others):
             return Part(found, order)
-        tab = mine.filter(GROUPS[wish.group], _led(caller, wish, led))
+        # Of a state only its own column leads; what else it asks is tested with the rest.
+        tab = mine.filter(GROUPS[wish.group], _stored(wish.state) if led == "state" else filters.get(led, Q()))
         if not others:
             return Part(found, order, tab)
         # No index but that of the id is left to a planner without statistics: any other one may hold all keys.
-        tested = Key.objects.living(caller.at).filter(*shared, *others, _rest(caller, wish, led)).select_related("instance")
+        others += [filters[led]] if led == "state" else []
+        tested = Key.objects.living(caller.at).filter(*shared, *others).select_related("instance")
         return Part(tested, order, tab, inside=True)
 
     shown = part(order(wish))
@@ -155,16 +157,9 @@ def _filters(caller: Caller, wish: Asked) -> dict[str, Q]:
     return found
 
 
-def _led(caller: Caller, wish: Asked, name: str) -> Q:
-    """What a filter asks of its own column; nothing where that is more than one value, which no index gives in order."""
-    if name != "state":
-        return _filters(caller, replace(wish, state="")).get(name, Q())
-    return Q(state=wish.state) if wish.state in (State.ENABLED, State.DISABLED, State.PENDING_DELETION) else Q()
-
-
-def _rest(caller: Caller, wish: Asked, name: str) -> Q:
-    """What a filter that leads asks beyond its own column."""
-    return _state(caller, wish.state) if name == "state" else Q()
+def _stored(state: str) -> Q:
+    """What a state asks of its own column; nothing where that is more than one value, which no index gives in order."""
+    return Q(state=state) if state in (State.ENABLED, State.DISABLED, State.PENDING_DELETION) else Q()
 
 
 def order(wish: Asked) -> Order:

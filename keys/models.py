@@ -27,6 +27,12 @@ __all__ = ["AccountUse", "Alias", "BulkItem", "BulkRun", "ImportToken", "Instanc
 _LIVING_HOME = Q(instance__isnull=True) | Q(instance__released_at__isnull=True)
 
 
+def serving(now: datetime) -> Q:
+    """Keys outside instances, or in one that serves."""
+    return Q(instance__isnull=True) | Q(instance__status=Status.CONNECTED, instance__end_at__gt=now,
+                                        instance__released_at__isnull=True)
+
+
 def today() -> date:
     return clock.now().date()
 
@@ -91,9 +97,8 @@ class KeyQuerySet(models.QuerySet["Key"]):
 
     def due_for_rotation(self, now: datetime) -> KeyQuerySet:
         """Enabled in an instance that serves, the date has come, and no earlier attempt has put it off."""
-        serves = Q(instance=None) | Q(instance__status=Status.CONNECTED, instance__end_at__gt=now, instance__released_at=None)
         due = Q(state=State.ENABLED, automatic_rotation=True, next_rotation_at__lte=now)
-        rows = self.filter(due & self._tried(now) & serves).exclude(_frozen(now))
+        rows = self.filter(due & self._tried(now) & serving(now)).exclude(_frozen(now))
         return rows.select_related("instance").order_by("next_rotation_at", "id")
 
     def due_for_expiry(self, now: datetime) -> KeyQuerySet:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 
 from access import lists
 from access.rules import why_not_permitted
@@ -89,11 +88,11 @@ def delete_alias(caller: Caller, *, alias_name: str) -> None:
 
 
 @recording.operation("ListAliases")
-def list_aliases(caller: Caller, *, page_number: int = 1, page_size: int = 10, among: Q | None = None) -> Page:
-    """By name. among: what a page narrows the list to (a search)."""
+def list_aliases(caller: Caller, *, page_number: int = 1, page_size: int = 10) -> Page:
+    """By name."""
     if denied := why_not_permitted(caller, "ListAliases"):
         raise Refused(*denied)
-    rows = listing.select_aliases(caller, "").rows.filter(among or Q()).order_by("name")
+    rows = listing.select_aliases(caller, "").rows.order_by("name")
     page = Page.of(rows, page_number, page_size)
     recording.record(caller, "ListAliases")
     return page
