@@ -17,7 +17,6 @@ import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -142,8 +141,7 @@ def main() -> None:
                 measure(row, servers[row.server], product, keep=number > 0)  # the first round warms up
         memory = memory_mib(servers["ours"].process.pid)
         figures = report.figures({row.name: row for row in rows}, bare.all(CORES[0], CORES[-1]), memory, starts(product))
-        when = datetime.now(UTC).strftime("%Y-%m-%d")
-        report.write(rows, figures, f"{when}, {report.machine()}", ROUNDS, CONNECTIONS)
+        report.write(rows, figures, ROUNDS, CONNECTIONS)
 
 
 if __name__ == "__main__":

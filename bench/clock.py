@@ -16,14 +16,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from bench.console import short
-from bench.report import machine, publish
+from bench.report import heading, listed, publish
 from tests.live import ROOT, clean_environment
-from tests.parts import end, start_postgres
+from tests.parts import end, new_database, start_postgres
 
 KEYS, FEW, DUE = (int(os.environ.get(f"KMS_BENCH_{name}", default)) for name, default in (
     ("KEYS", "1000000"), ("FEW", "1000"), ("DUE", "10000")))
@@ -46,16 +45,11 @@ def measured(database: str, folder: Path) -> dict[str, Any]:
     """Of a large estate, and under `few` the ticks over a small one. PostgreSQL is as durable as in production."""
     if database == "sqlite":
         return {**ticking(folder / "large", KEYS, DUE), "few": ticking(folder / "small", FEW, 0)["ticks"]}
-    import psycopg
-
     home = folder / "server"
     home.mkdir()
     server, url = start_postgres(home, durable=True)
     try:
-        with psycopg.connect(url, autocommit=True) as connection:
-            for name in ("large", "small"):
-                connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
-        large, small = (url.rpartition("/")[0] + f"/{name}" for name in ("large", "small"))
+        large, small = (new_database(url, name) for name in ("large", "small"))
         return {**ticking(folder / "at-large", KEYS, DUE, DATABASE_URL=large),
                 "few": ticking(folder / "at-small", FEW, 0, DATABASE_URL=small)["ticks"]}
     finally:
@@ -90,12 +84,10 @@ def table(database: str, found: dict[str, Any]) -> Iterator[str]:
 
 def write(all_of: dict[str, dict[str, Any]]) -> None:
     made = {name: value for database, found in all_of.items() for name, value in figures(database, found).items()}
-    when = datetime.now(UTC).strftime("%Y-%m-%d")
-    lines = [f"{when}, {machine().rpartition(',')[0]}; {DUE:,} due among {KEYS:,} keys. Load of the machine besides: "
-             f"{os.getloadavg()[1]:.1f}."]
+    lines = [heading(f"{DUE:,} due among {KEYS:,} keys")]
     for database, found in all_of.items():
         lines += ["", *table(database, found)]
-    lines += ["", "| figure | |", "|---|--:|", *(f"| `{name}` | {value} |" for name, value in made.items())]
+    lines += listed(made)
     print("\n".join(lines))
     publish(lines, made, START, END)
 

@@ -20,13 +20,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.report import machine, publish
+from bench.report import heading, publish
 from tests.live import ROOT, clean_environment
-from tests.parts import end, start_postgres
+from tests.parts import end, new_database, start_postgres
 
 SIZES = [int(size) for size in os.environ.get("KMS_BENCH_SIZES", "1000,1000000").split(",")]
 ROUNDS = int(os.environ.get("KMS_BENCH_ROUNDS", "9"))
@@ -84,19 +83,11 @@ def visitors(database: str, folder: Path, running: ExitStack) -> list[Visitor]:
     """Over the small and the large estate."""
     urls: list[dict[str, str]] = [{} for _ in SIZES]
     if database == "postgresql":
-        import psycopg
-
         home = folder / "server"
         home.mkdir(exist_ok=True)
-        known = (home / "data").exists()
         server, url = start_postgres(home)
         running.callback(end, server, how=signal.SIGINT)
-        urls = [{"DATABASE_URL": url.rpartition("/")[0] + f"/keys{size}"} for size in SIZES]
-        with psycopg.connect(url, autocommit=True) as connection:
-            there = {name for name, in connection.execute("SELECT datname FROM pg_database")} if known else set()
-            for size in SIZES:
-                if f"keys{size}" not in there:
-                    connection.execute(f"CREATE DATABASE keys{size}")  # type: ignore[call-overload]
+        urls = [{"DATABASE_URL": new_database(url, f"keys{size}")} for size in SIZES]
     found = []
     for size, more in zip(SIZES, urls, strict=True):
         found.append(Visitor(folder / f"{database}-{size}", size, **more))
@@ -150,9 +141,7 @@ def table(database: str, rows: list[Row]) -> Iterator[str]:
 
 def write(rows: dict[str, list[Row]]) -> None:
     found = {name: value for database, those in rows.items() for name, value in figures(database, those).items()}
-    when = datetime.now(UTC).strftime("%Y-%m-%d")
-    lines = [f"{when}, {machine().rpartition(',')[0]}; medians of {ROUNDS} paired rounds; CPU, with that of the database. Load "
-             f"of the machine besides: {os.getloadavg()[1]:.1f}."]
+    lines = [heading(f"medians of {ROUNDS} paired rounds; CPU, with that of the database")]
     for database, those in rows.items():
         lines += ["", *table(database, those)]
     print("\n".join(lines))

@@ -8,6 +8,7 @@ import os
 import platform
 import statistics
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +77,12 @@ def figures(rows: Mapping[str, Any], bare: Mapping[str, float], memory: float, s
     return {name: round(value, 2) for name, value in {**found, "memory_mib": memory, **starts}.items()}
 
 
-def machine() -> str:
+def heading(what: str) -> str:
+    """The line above a table: when, where, `what` was measured, and beside what else."""
     model = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                   if line.startswith("model name")), platform.machine())
-    return f"{os.cpu_count()} cores, {model}, Python {platform.python_version()}, SQLite"
+    where = f"{os.cpu_count()} cores, {model}, Python {platform.python_version()}"
+    return f"{datetime.now(UTC):%Y-%m-%d}, {where}; {what}. Load of the machine besides: {os.getloadavg()[1]:.1f}."
 
 
 def table(rows: Iterable[Any]) -> list[str]:
@@ -88,12 +91,15 @@ def table(rows: Iterable[Any]) -> list[str]:
                     f"{row.middle('p50_ms'):.1f} ms | {row.middle('p99_ms'):.1f} ms |" for row in rows]
 
 
-def write(rows: Iterable[Any], found: Mapping[str, float], where: str, rounds: int, connections: int) -> None:
-    lines = [f"{where}; medians of {rounds} paired rounds over {connections} connections, one worker on one core. Load of the "
-             f"machine besides: {os.getloadavg()[1]:.1f}.", "", *table(rows), "", "| figure | |", "|---|--:|",
-             *(f"| `{name}` | {value} |" for name, value in found.items())]
+def write(rows: Iterable[Any], found: Mapping[str, float], rounds: int, connections: int) -> None:
+    lines = [heading(f"SQLite, medians of {rounds} paired rounds over {connections} connections, one worker on one core"), "",
+             *table(rows), *listed(found)]
     print("\n".join(lines))
     publish(lines, found, START, END)
+
+
+def listed(found: Mapping[str, float]) -> list[str]:
+    return ["", "| figure | |", "|---|--:|", *(f"| `{name}` | {value} |" for name, value in found.items())]
 
 
 def publish(lines: Iterable[str], found: Mapping[str, float], start: str, end: str) -> None:

@@ -94,6 +94,16 @@ def start_postgres(folder: Path, *, durable: bool = False) -> tuple[subprocess.P
     return server, f"postgres://kms@127.0.0.1:{port}/postgres"
 
 
+def new_database(url: str, name: str) -> str:
+    """Its URL; made on the server of `url` where it is not there yet."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+    return url.rpartition("/")[0] + f"/{name}"
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="kms-postgres-") as folder:
@@ -105,12 +115,7 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture
 def postgres_database(postgres_url: str) -> str:
     """The URL of an empty database of the server, one per test."""
-    import psycopg
-
-    name = f"kms_{os.urandom(4).hex()}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
-    return postgres_url.rpartition("/")[0] + f"/{name}"
+    return new_database(postgres_url, f"kms_{os.urandom(4).hex()}")
 
 
 @pytest.fixture(scope="session")
