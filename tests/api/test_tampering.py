@@ -14,7 +14,7 @@ from base.refusal import Refused
 from tests.api.vectors import Vector, moment, name, request, vectors
 
 PLAIN = [vector for vector in vectors() if not vector.get("security_token")]
-FAST = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FAST = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def verifies(vector: Vector, **changed) -> bool:

@@ -50,7 +50,7 @@ def _only_known_errors(name: str, raw: bytes) -> None:
     assert checked(SPECS[name], private)[0] == private
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from([spec.name for spec in PAIRS]), st.binary(max_size=200))
 @example("EC_P256", b"")
 @example("EC_P256", b"\x30\x80")
@@ -59,7 +59,7 @@ def test_nonsense_is_refused(name, raw):
     _only_known_errors(name, raw)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from([spec.name for spec in PAIRS if spec.name not in ("RSA_3072", "RSA_4096")]), st.data())
 def test_a_damaged_key_is_taken_whole_or_refused(name, data):
     raw = bytearray(sample(name))
@@ -79,7 +79,7 @@ def test_a_damaged_key_is_taken_whole_or_refused(name, data):
     _only_known_errors(name, bytes(raw))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from([*wrapping.SYMMETRIC, *wrapping.ASYMMETRIC]), st.binary(max_size=600))
 def test_what_nobody_wrapped_does_not_open(algorithm, raw):
     try:

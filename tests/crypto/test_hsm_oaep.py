@@ -22,13 +22,13 @@ def raw(message, hash_name):
 
 
 @pytest.mark.parametrize("hash_name", ["sha1", "sha256"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(message=st.binary(max_size=190))
 def test_what_cryptography_encrypts_decodes(hash_name, message):
     assert oaep.decode(raw(message, hash_name), hash_name) == message
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(at=st.integers(0, 255), bit=st.integers(0, 7))
 def test_no_change_decodes(at, bit):
     changed = bytearray(raw(b"hello", "sha256"))

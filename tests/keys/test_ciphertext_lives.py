@@ -199,4 +199,4 @@ class RolledBack(Ciphertexts):
 @pytest.mark.django_db
 def test_any_walk():
     run_state_machine_as_test(RolledBack, settings=settings(
-        max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)))
+        max_examples=25, stateful_step_count=25, suppress_health_check=list(HealthCheck)))

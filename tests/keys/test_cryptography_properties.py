@@ -16,7 +16,7 @@ from tests.keys.calls import outcome, version_of
 CONTEXTS = st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3)
 # Making an RSA key of 4,096 bits takes a second, and it differs from the others in nothing but that.
 OFFERED = [spec for spec in SPECS.values() if spec.software and spec.bits != 4096]
-PROPERTY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PROPERTY = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 BYTES = st.binary(min_size=1, max_size=64)
 
 

@@ -189,4 +189,4 @@ class RolledBack(Life):
 @pytest.mark.django_db
 def test_any_walk():
     run_state_machine_as_test(RolledBack, settings=settings(
-        max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)))
+        max_examples=60, stateful_step_count=25, suppress_health_check=list(HealthCheck)))

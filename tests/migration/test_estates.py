@@ -24,7 +24,7 @@ SPECS = st.sampled_from(["Aliyun_AES_256", "Aliyun_AES_256", "Aliyun_SM4", "EC_P
 KEYS = st.fixed_dictionaries({
     "spec": SPECS, "versions": st.integers(1, 3), "rotation": st.sampled_from([0, 7, 365, 366, 730]),
     "imported": st.booleans(), "state": st.sampled_from([State.ENABLED, State.ENABLED, *list(State)[:4]])})
-FEW = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=12, suppress_health_check=list(HealthCheck))
 
 
 def build(alice, plan):
