@@ -100,12 +100,8 @@ def count(rows: QuerySet[Any], order: Order | None = None, among: QuerySet[Any] 
     """order: that of an index over the rows, without which PostgreSQL would rather read the table from its beginning; SQLite
     would sort. among, inside: as `window` takes them; then only the first ``LOOK`` are looked at."""
     end = None
-    if among is not None and order is not None:
-        end = _end(among, order)
-        if inside:
-            rows = rows.filter(pk__in=_looked_at(among, order))
-        elif end is not None:
-            rows = rows.filter(_upto(order, end, descending=order.descending))
+    if order is not None:
+        rows, end = _within(rows, order, among, inside=inside)
     ordered = order.columns() if order is not None and connection.vendor == "postgresql" else ()
     found = rows.order_by(*ordered)[:CAP + 1].count()
     return Count(min(found, CAP), found > CAP, least=end is not None and found <= CAP)
@@ -129,11 +125,7 @@ def window(rows: QuerySet[Any], order: Order, *, size: int, after: str = "", bef
     if edge is not None:
         rows = rows.filter(_beyond(order, edge, descending=descending))
         among = among.filter(_beyond(order, edge, descending=descending)) if among is not None else None
-    end = _end(among, order, reverse=back) if among is not None else None
-    if among is not None and inside:
-        rows = rows.filter(pk__in=_looked_at(among, order, reverse=back))
-    elif end is not None:
-        rows = rows.filter(_upto(order, end, descending=descending))
+    rows, end = _within(rows, order, among, inside=inside, reverse=back)
     found = list(rows.order_by(*order.columns(reverse=back))[:size + 1])
     more, items = len(found) > size, found[:size]
     if back:
@@ -178,6 +170,17 @@ def _upto(order: Order, edge: list[Any], *, descending: bool) -> Q:
     bound = "gte" if descending else "lte"
     same = Q(**dict(zip(order.fields, edge, strict=True)))
     return Q(**{f"{order.fields[0]}__{bound}": edge[0]}) & (_beyond(order, edge, descending=not descending) | same)
+
+
+def _within(rows: QuerySet[Any], order: Order, among: QuerySet[Any] | None, *, inside: bool,
+            reverse: bool = False) -> tuple[QuerySet[Any], list[Any] | None]:
+    """(those of `rows` that one look sees, where it ends)"""
+    if among is None:
+        return rows, None
+    end = _end(among, order, reverse=reverse)
+    if inside:
+        return rows.filter(pk__in=_looked_at(among, order, reverse=reverse)), end
+    return rows if end is None else rows.filter(_upto(order, end, descending=order.descending != reverse)), end
 
 
 def _end(among: QuerySet[Any], order: Order, *, reverse: bool = False) -> list[Any] | None:
