@@ -128,10 +128,10 @@ class AccessKey(models.Model):
 
 
 class UsedNonce(models.Model):
-    """A signature nonce that may not come again. The unique constraint is the atomic test of all workers.
+    """A signature nonce that may not come again (`access.nonces`).
 
-    Of AccessKey and nonce only a digest is kept (`access.operations.nonce_digest`): the index is led by random values whatever it
-    holds, and a third of its size is a third of the pages that each commit has to write.
+    Of AccessKey and nonce only a digest is kept: the index is led by random values whatever it holds, and a third of its size is
+    a third of the pages that have to be written.
     """
 
     digest = models.BinaryField(max_length=16, unique=True)
@@ -139,6 +139,16 @@ class UsedNonce(models.Model):
 
     def __str__(self) -> str:
         return bytes(self.digest).hex()
+
+
+class NonceGroup(models.Model):
+    """Nonces that were claimed together, before they go to `UsedNonce`: 16 bytes each, in no order. Only on SQLite."""
+
+    digests = models.BinaryField()
+    forget_at = models.DateTimeField(help_text="real time, the latest of them")
+
+    def __str__(self) -> str:
+        return f"{len(self.digests) // 16} nonces"
 
 
 class RootKeyCheck(models.Model):

@@ -1,8 +1,7 @@
-"""Accounts, users, AccessKeys and the nonces of their requests."""
+"""Accounts, users and AccessKeys."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from access import people_gate, people_rules, policies
-from access.models import AccessKey, Account, Role, UsedNonce, User, UserPolicy
+from access.models import AccessKey, Account, Role, User, UserPolicy
 from access.root import purpose_key
 from access.rules import why_not_permitted
 from audit import recording
@@ -144,21 +143,3 @@ def open_access_key(access_key_id: str) -> OpenAccessKey | None:
     secret = purpose_key(PURPOSE).open(bytes(key.sealed_secret), _identity(key.user, key.pk)).decode()
     return OpenAccessKey(key.pk, key.user, key.status == AccessKey.Status.ACTIVE and key.user.is_active, key.status, secret,
                          key.last_used_at)
-
-
-def nonce_digest(access_key_id: str, nonce: str) -> bytes:
-    """16 bytes. No id has a line break in it, so no two pairs share a text."""
-    return hashlib.sha256(f"{access_key_id}\n{nonce}".encode()).digest()[:16]
-
-
-def claim_nonce(access_key_id: str, nonce: str, *, keep_until: datetime) -> bool:
-    """True for the first use. The unique constraint decides, so it holds over all workers and machines.
-
-    keep_until: real time after which a request with this nonce's timestamp is refused anyway.
-    """
-    try:
-        with transaction.atomic():
-            UsedNonce(digest=nonce_digest(access_key_id, nonce), forget_at=keep_until).save(force_insert=True)
-    except IntegrityError:
-        return False
-    return True

@@ -7,14 +7,13 @@ from datetime import datetime
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 
-from access.models import UsedNonce
+from access import nonces
 
 
 def forget_nonces(real_now: datetime) -> int:
     """Removes the nonces whose requests are too old to pass anyway; returns how many. Real time: nonces follow
     signatures, and those never follow the shifted clock."""
-    rows, _ = UsedNonce.objects.filter(forget_at__lte=real_now).delete()
-    return rows
+    return nonces.forget(real_now)
 
 
 def forget_sessions(real_now: datetime) -> int:

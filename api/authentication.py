@@ -6,8 +6,9 @@ import re
 from dataclasses import replace
 from datetime import datetime
 
+from access import nonces
 from access.access_keys import note_use
-from access.operations import OpenAccessKey, claim_nonce, open_access_key
+from access.operations import OpenAccessKey, open_access_key
 from api.request import Request
 from api.signatures import schemes, window
 from api.signatures.claim import Claim, missing
@@ -46,7 +47,7 @@ def authenticate(request: Request, claim: Claim, claimed: Caller, key: OpenAcces
     if refusal := schemes.why_not(key.secret, request, claim, now):
         raise Refused(refusal)
     check_nonce(claim)
-    if not claim_nonce(key.id, claim.nonce, keep_until=window.keep_until(claim.timestamp, now)):
+    if not nonces.claim_one(key.id, claim.nonce, keep_until=window.keep_until(claim.timestamp, now)):
         raise nonce_used()
     note_use(key.id, key.last_used_at, claimed.at)
     return key.user.caller("api", claimed.at, request_id=claimed.request_id, address=request.address,

@@ -24,9 +24,10 @@ from typing import Any
 
 from django.db import connection
 
+from access.nonces import Nonce
 from api import failures
 from api.fast.seen import Seen, Sight
-from api.fast.tables import Nonce, Tables, tables_of
+from api.fast.tables import Tables, tables_of
 from audit.recording import Entry
 from base import clock
 from base.caller import Caller
@@ -119,7 +120,7 @@ class Writer(threading.Thread):
         try:
             stale = stale_among(tables, set().union(*{ticket.rests_on for ticket in group}))
             now = clock.now()
-            good = [ticket for ticket in group if not (ticket.rests_on & stale) and _still_allowed(ticket, now)]
+            good = [ticket for ticket in group if ticket.rests_on.isdisjoint(stale) and _still_allowed(ticket, now)]
             claimed = tables.claim([ticket.nonce for ticket in good]) if good else []
             entries = []
             for ticket in group:
@@ -188,7 +189,10 @@ def stale_among(tables: Tables, sights: Iterable[Sight]) -> set[Sight]:
 
 def _still_allowed(ticket: Ticket, now: datetime) -> bool:
     """Rows do not change when a date comes. Where the clock has moved on since the decision, the rules are asked again."""
-    return all(caller.at == now or not gate.reasons(action, replace(caller, at=now), key) for action, caller, key in ticket.uses)
+    for action, caller, key in ticket.uses:
+        if caller.at != now and gate.reasons(action, replace(caller, at=now), key):
+            return False
+    return True
 
 
 def _of_the_database(error: BaseException) -> bool:

@@ -23,8 +23,9 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connections
 
+from access import nonces
 from access.access_keys import is_to_note, note_use
-from access.operations import nonce_digest
+from access.nonces import Nonce
 from api import authentication, dispatch, errors, failures, metrics, responding
 from api.calls import CALLS
 from api.errors import Answer
@@ -33,7 +34,6 @@ from api.fast.group import DONE, NONCE_USED, STALE, UNAVAILABLE, Ticket, Writer
 from api.fast.plans import Plan, Plans
 from api.fast.rows import Blocking, Elsewhere, SeenRows
 from api.fast.seen import PEOPLE, Seen, SeenAccess, Unseen
-from api.fast.tables import Nonce
 from api.parameters import KeyId
 from api.rates import CLASS_OF
 from api.request import Request
@@ -185,7 +185,7 @@ class Lane:
             raise Elsewhere
         at = (now + self._offset if self._offset else now).replace(microsecond=0)
         self._note_use(access, at)
-        nonce = (nonce_digest(access.key.id, claim.nonce), window.keep_until(claim.timestamp, now))
+        nonce = (nonces.digest(access.key.id, claim.nonce), window.keep_until(claim.timestamp, now))
         asked = Asked(request, request_id, respond, claim, access)
         name, payload = plans.name_of(access.key.id, claim.action, claim.version, request.query)
         plan = None if may_block or request.form else self._plans.get(name, at)

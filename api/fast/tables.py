@@ -13,12 +13,13 @@ from typing import Any, Protocol
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from access.nonces import Nonce, claim
 from audit.recording import Entry
 from audit.storing import COLUMNS
 from audit.turns import Turn
+from base.pieces import among, pieces
 
 Facts = Mapping[tuple[str, Any], tuple[Any, ...]]
-Nonce = tuple[bytes, datetime]  # `access.operations.nonce_digest`, when it may be forgotten
 
 # In the order in which they are locked: an operation that holds several takes them in the same order. A policy has no lock of its
 # own; whoever changes those of a user locks the user (`access.operations`).
@@ -30,9 +31,8 @@ _ROWS = {
     "user": "SELECT id, username, is_active, role, account_id FROM access_user",
     "alias": "SELECT id, account_id, name, key_id FROM keys_alias",
 }
+MOST_FACTS = 10_000  # names and revisions, no material
 _POLICIES = "SELECT user_id, name, document FROM access_userpolicy WHERE user_id {} ORDER BY user_id, name"
-_ONCE = "ON CONFLICT (digest) DO NOTHING"
-_NONCE = ("digest", "forget_at")
 
 
 class Tables(Protocol):
@@ -60,13 +60,14 @@ def _with_policies(found: dict[tuple[str, Any], tuple[Any, ...]], users: Iterabl
 
 
 class Sqlite:
-    """Lists go in pieces of a power of two, so that a few prepared statements serve groups of every size."""
-
-    MOST = 64
+    """Lists go in pieces (`base.pieces`). Facts that have been read are good for as long as SQLite says that nobody else has
+    committed anything: what a group itself writes is no fact."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
-        self._raw = connection.connection
+        self._connection, self._raw = connection, connection.connection
         self._turn = Turn(connection.settings_dict["NAME"])
+        self._read: dict[tuple[str, Any], tuple[Any, ...] | None] = {}
+        self._read_at = (0, 0)
 
     def begin(self) -> None:
         self._turn.begin()
@@ -79,8 +80,10 @@ class Sqlite:
     def commit(self) -> None:
         self._raw.execute("COMMIT")
         self._turn.end()
+        self._read_at = (self._read_at[0], self._raw.total_changes)
 
     def rollback(self) -> None:
+        self._read.clear()
         try:
             if self._raw.in_transaction:
                 self._raw.execute("ROLLBACK")
@@ -88,42 +91,41 @@ class Sqlite:
             self._turn.end()
 
     def facts(self, asked: Mapping[str, Iterable[Any]]) -> Facts:
+        [version] = self._raw.execute("PRAGMA data_version").fetchone()
+        now = (version, self._raw.total_changes)  # of others, of this connection
+        if now != self._read_at or len(self._read) > MOST_FACTS:
+            self._read, self._read_at = {}, now
+        missing = {kind: [name for name in names if (kind, name) not in self._read] for kind, names in asked.items()}
+        if any(missing.values()):
+            self._read.update({(kind, name): None for kind, names in missing.items() for name in names})
+            self._read.update(self._looked_up(missing))
+        return {(kind, name): fact for kind, names in asked.items() for name in names
+                if (fact := self._read[kind, name]) is not None}
+
+    def _looked_up(self, asked: Mapping[str, Sequence[Any]]) -> Facts:
         found: dict[tuple[str, Any], tuple[Any, ...]] = {}
         for kind, query in _ROWS.items():
-            for row in self._among(f"{query} WHERE id {{}}", asked.get(kind, ())):
+            for row in among(self._raw, f"{query} WHERE id {{}}", asked.get(kind, ())):
                 found[kind, row[0]] = tuple(row[1:])
-        users = [*asked.get("user", ())]
-        _with_policies(found, users, self._among(_POLICIES, users))
+        _with_policies(found, users := asked.get("policies", ()), among(self._raw, _POLICIES, users))
         return found
 
-    def _among(self, query: str, ids: Iterable[Any]) -> list[Any]:
-        rows: list[Any] = []
-        for piece in _pieces([*ids], self.MOST):
-            marks = f"IN ({','.join('?' * len(piece))})"
-            rows += self._raw.execute(query.format(marks), piece).fetchall()
-        return rows
-
     def claim(self, nonces: Sequence[Nonce]) -> list[bool]:
-        rows = [(digest, _stored(keep_until)) for digest, keep_until in nonces]
-        self._raw.execute("SAVEPOINT nonces")
-        if self._insert("access_usednonce", _NONCE, rows, _ONCE) == len(rows):
-            return [True] * len(rows)
-        # One of them is used: now each by itself, to see which.
-        self._raw.execute("ROLLBACK TO nonces")
-        return [self._insert("access_usednonce", _NONCE, [row], _ONCE) == 1 for row in rows]
+        return claim(self._connection, nonces)
 
     def store(self, entries: Sequence[Entry]) -> None:
-        self._insert("audit_event", COLUMNS, [(_stored(entry.at), *entry[1:]) for entry in entries])
+        for piece in pieces(entries):
+            values: list[str] = []
+            for at, *rest in piece:
+                values.append(_stored(at))
+                values += rest
+            self._raw.execute(_insertion(len(piece)), values)
 
-    def _insert(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], tail: str = "") -> int:
-        count = 0
-        for piece in _pieces(rows, self.MOST):
-            marks = ",".join([f"({','.join('?' * len(columns))})"] * len(piece))
-            values = [value for row in piece for value in row]
-            # Only names of our own go into the text.
-            query = f"INSERT INTO {table} ({','.join(columns)}) VALUES {marks} {tail}"  # noqa: S608
-            count += self._raw.execute(query, values).rowcount
-        return count
+
+@lru_cache
+def _insertion(count: int) -> str:
+    row = f"({','.join('?' * len(COLUMNS))})"
+    return f"INSERT INTO audit_event ({','.join(COLUMNS)}) VALUES {','.join([row] * count)}"  # noqa: S608 - names of our own
 
 
 @lru_cache(maxsize=256)
@@ -132,21 +134,13 @@ def _stored(moment: datetime) -> str:
     return str(moment.astimezone(UTC).replace(tzinfo=None))
 
 
-def _pieces(rows: Sequence[Any], most: int) -> Iterable[Sequence[Any]]:
-    start = 0
-    while left := len(rows) - start:
-        size = min(most, 1 << (left.bit_length() - 1))
-        yield rows[start:start + size]
-        start += size
-
-
 class Postgres:
     """Lists go as arrays: one statement serves groups of every size."""
 
     _EVENT_TYPES = ("timestamptz", *["text"] * (len(COLUMNS) - 1))
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
-        self._raw = connection.connection
+        self._connection, self._raw = connection, connection.connection
 
     def begin(self) -> None:
         self._raw.execute("BEGIN")
@@ -163,19 +157,12 @@ class Postgres:
             if ids := [*asked.get(kind, ())]:
                 for row in self._raw.execute(f"{query} WHERE id = ANY(%s) ORDER BY id FOR SHARE", [ids]):
                     found[kind, row[0]] = tuple(row[1:])
-        if users := [*asked.get("user", ())]:
+        if users := [*asked.get("policies", ())]:
             _with_policies(found, users, self._raw.execute(_POLICIES.format("= ANY(%s)"), [users]))
         return found
 
     def claim(self, nonces: Sequence[Nonce]) -> list[bool]:
-        # Sorted: two workers that were sent the same nonces must not wait for each other in a circle.
-        digests, times = zip(*sorted(nonces), strict=True)
-        rows = self._raw.execute(
-            f"INSERT INTO access_usednonce (digest, forget_at) SELECT * FROM unnest(%s::bytea[], %s::timestamptz[])"  # noqa: S608
-            f" {_ONCE} RETURNING digest", [[*digests], [*times]])
-        new = {bytes(row[0]) for row in rows}
-        # Of two alike in one group only the first finds its own still in the set.
-        return [digest in new and not new.discard(digest) for digest, _ in nonces]  # type: ignore[func-returns-value]
+        return claim(self._connection, nonces)
 
     def store(self, entries: Sequence[Entry]) -> None:
         columns = zip(*entries, strict=True)

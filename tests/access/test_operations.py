@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from access import operations
-from access.models import AccessKey, UsedNonce
+from access.models import AccessKey
 from access.rules import why_not_permitted
 from audit.models import Event
-from base import clock
 from crypto.errors import BadCiphertext
 from tests import make
 from tests.keys.calls import outcome
@@ -47,14 +44,6 @@ def test_passwords_are_hashed_and_in_no_event(alice):
     assert make.PASSWORD not in alice.user.password
     assert make.PASSWORD not in repr(list(Event.objects.values()))
     assert alice.user.check_password(make.PASSWORD)
-
-
-def test_a_nonce_counts_once_per_key(db):
-    until = clock.real_now() + timedelta(minutes=30)
-    assert operations.claim_nonce("A", "n", keep_until=until)
-    assert not operations.claim_nonce("A", "n", keep_until=until)
-    assert operations.claim_nonce("B", "n", keep_until=until)
-    assert UsedNonce.objects.count() == 2
 
 
 @pytest.mark.parametrize(("who", "allowed", "refused"), [

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from access import operations as access
+from access import nonces
 from audit.models import Event
 from base import clock
 from instances import sweeps as instance_sweeps
@@ -88,7 +88,7 @@ def test_of_two_policies_set_from_one_reading_one_stands(alice, instance):
 
 def test_a_nonce_is_claimed_once(alice):
     until = clock.real_now() + timedelta(minutes=30)
-    assert sorted(race(lambda _: access.claim_nonce("LTAI", "n" * 32, keep_until=until), 4)) == [False, False, False, True]
+    assert sorted(race(lambda _: nonces.claim_one("LTAI", "n" * 32, keep_until=until), 4)) == [False, False, False, True]
 
 
 def test_no_use_is_recorded_behind_the_disable_that_was_answered(alice, instance):

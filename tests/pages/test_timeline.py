@@ -21,7 +21,8 @@ from tests.migration import estate as legacy
 # Dates of the past, dates that only a sweep reads, and dates of people's sign-in: nothing ahead of anybody.
 FACTS = {
     "Event.at", "Account.created_at", "Account.demo_at", "User.last_login", "User.date_joined", "AccessKey.created_at",
-    "UsedNonce.forget_at", "RootKeyCheck.created_at", "Instance.created_at", "Instance.started_at", "Instance.lapsed_at",
+    "UsedNonce.forget_at", "NonceGroup.forget_at", "RootKeyCheck.created_at", "Instance.created_at", "Instance.started_at",
+    "Instance.lapsed_at",
     "Instance.resumed_at", "Instance.expiry_marked_at", "Instance.last_backup_at", "Instance.deletion_protection_at",
     "WrappingKey.created_at", "WrappingKey.destroyed_at", "Key.created_at", "Key.last_rotation_at", "Key.deletion_scheduled_at",
     "Key.destroyed_at", "Key.next_try_at", "Key.deletion_protection_at", "Key.disabled_at", "BulkRun.created_at",

@@ -1,0 +1,115 @@
+"""Nonces of signed requests: each counts once, over all threads, processes and machines.
+
+On PostgreSQL the unique constraint of `UsedNonce` decides. On SQLite a commit writes whole pages, and in an index of random
+values nearly every nonce has a page to itself: a third of what a request cost. There the nonces of one group of requests are one
+row of `NonceGroup`, and every process keeps those rows in memory. A claim holds the database's write lock: it first reads what
+others have added, so what it knows is exact. Once there are many they go to the indexed table, in its order: many a page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from access.models import NonceGroup, UsedNonce
+from base.pieces import found
+
+LENGTH = 16
+AT_HAND = 16_384  # nonces in groups, which every process has in memory: 2 MiB
+READ_AGAIN = 60.0  # seconds; what has been forgotten meanwhile may come again
+Nonce = tuple[bytes, datetime]  # `digest`, real time after which a request with this nonce's timestamp is refused anyway
+
+
+def digest(access_key_id: str, nonce: str) -> bytes:
+    """16 bytes. No id has a line break in it, so no two pairs share a text."""
+    return hashlib.sha256(f"{access_key_id}\n{nonce}".encode()).digest()[:LENGTH]
+
+
+def claim_one(access_key_id: str, nonce: str, *, keep_until: datetime) -> bool:
+    """True for the first use. In a transaction of its own."""
+    with transaction.atomic():
+        [new] = claim(connection, [(digest(access_key_id, nonce), keep_until)])
+    return new
+
+
+def claim(connection: BaseDatabaseWrapper, nonces: Sequence[Nonce]) -> list[bool]:
+    """For each, whether this is its first use; of two alike, the first. In the caller's transaction, which on SQLite holds the
+    write lock (``BEGIN IMMEDIATE``). Raises the driver's errors."""
+    return (_claim_by_constraint if connection.vendor == "postgresql" else _claim_by_memory)(connection, nonces)
+
+
+def forget(real_now: datetime) -> int:
+    """Removes those whose requests are too old to pass anyway; returns how many, a group as one."""
+    return sum(model.objects.filter(forget_at__lte=real_now).delete()[0] for model in (UsedNonce, NonceGroup))
+
+
+def _claim_by_constraint(connection: BaseDatabaseWrapper, nonces: Sequence[Nonce]) -> list[bool]:
+    # Sorted: two workers that were sent the same nonces must not wait for each other in a circle.
+    digests, times = zip(*sorted(nonces), strict=True)
+    rows = connection.connection.execute(
+        "INSERT INTO access_usednonce (digest, forget_at) SELECT * FROM unnest(%s::bytea[], %s::timestamptz[])"
+        " ON CONFLICT (digest) DO NOTHING RETURNING digest", [[*digests], [*times]])
+    return _first([digest for digest, _ in nonces], {bytes(row[0]) for row in rows})
+
+
+def _claim_by_memory(connection: BaseDatabaseWrapper, nonces: Sequence[Nonce]) -> list[bool]:
+    raw, asked = connection.connection, [digest for digest, _ in nonces]
+    new = {*asked}
+    with _lock:  # two threads hold the write lock at once only where they work on two databases
+        new -= _known.read(raw)
+        new -= found(raw, "access_usednonce", "digest", new)
+        if new:
+            until = connection.ops.adapt_datetimefield_value(max(until for _, until in nonces))
+            raw.execute("INSERT INTO access_noncegroup (digests, forget_at) VALUES (?, ?)", [b"".join(new), until])
+        if len(_known.digests) > AT_HAND and len(_known.read(raw, again=True)) > AT_HAND:
+            _put_away(raw)
+    return _first(asked, new)
+
+
+def _first(asked: Sequence[bytes], new: set[bytes]) -> list[bool]:
+    """Of two alike only the first finds its own still in the set, which is used up."""
+    return [digest in new and not new.discard(digest) for digest in asked]  # type: ignore[func-returns-value]
+
+
+class _Known:
+    """The nonces of all groups. last: the newest group that was read. Where it is not there any more, or another one has its id
+    (a transaction was rolled back, a file was replaced), everything is read anew."""
+
+    def __init__(self) -> None:
+        self.digests: set[bytes] = set()
+        self._last: tuple[int, bytes] = (0, b"")
+        self._since = 0.0
+
+    def read(self, raw: Any, *, again: bool = False) -> set[bytes]:
+        query, now = "SELECT id, digests FROM access_noncegroup WHERE id >= ? ORDER BY id", time.monotonic()
+        rows = [] if again else raw.execute(query, [self._last[0]]).fetchall()
+        if rows[:1] != [self._last] or now - self._since > READ_AGAIN:
+            self.digests, self._last, self._since = set(), (0, b""), now
+            rows = raw.execute(query, [0]).fetchall()
+        for _, digests in rows:
+            self.digests.update(_split(digests))
+        if rows:
+            self._last = rows[-1]
+        return self.digests
+
+
+_known, _lock = _Known(), threading.Lock()
+
+
+def _split(digests: bytes) -> Iterable[bytes]:
+    return [digests[start:start + LENGTH] for start in range(0, len(digests), LENGTH)]
+
+
+def _put_away(raw: Any) -> None:
+    """Into the indexed table, in order of its index; a nonce may be kept for as long as its group."""
+    rows = raw.execute("SELECT digests, forget_at FROM access_noncegroup").fetchall()
+    raw.executemany("INSERT OR IGNORE INTO access_usednonce (digest, forget_at) VALUES (?, ?)",
+                    sorted((digest, until) for digests, until in rows for digest in _split(digests)))
+    raw.execute("DELETE FROM access_noncegroup")

@@ -1,0 +1,103 @@
+"""Each nonce counts once: over groups, processes, transactions that fail, and moves from one table to the other."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+
+from access import nonces
+from access.models import NonceGroup, UsedNonce
+from base import clock
+
+pytestmark = pytest.mark.django_db
+
+
+def claim(*names, minutes=30):
+    until = clock.real_now() + timedelta(minutes=minutes)
+    with transaction.atomic():
+        return nonces.claim(connection, [(nonces.digest("LTAI", str(name)), until) for name in names])
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(nonces, "AT_HAND", 10)
+
+
+@pytest.fixture
+def as_another_process(monkeypatch):
+    """Calls of it are another process from then on: nothing is known by heart."""
+    return lambda: monkeypatch.setattr(nonces, "_known", nonces._Known())
+
+
+def test_a_nonce_counts_once_per_key():
+    until = clock.real_now() + timedelta(minutes=30)
+    assert [nonces.claim_one(key, "n", keep_until=until) for key in "AABAB"] == [True, False, True, False, False]
+
+
+def test_of_two_alike_in_one_group_the_first_counts():
+    assert claim("a", "b", "a", "c", "b") == [True, True, False, True, False]
+    assert claim("c", "d", "d") == [False, True, False]
+
+
+def test_what_other_processes_claimed_counts(as_another_process):
+    assert claim("a") == [True]
+    ours = nonces._known
+    as_another_process()
+    assert claim("a", "b") == [False, True]
+    nonces._known = ours
+    assert claim("b", "c") == [False, True]
+
+
+def test_what_was_rolled_back_may_come_again():
+    assert claim("a") == [True]
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        assert claim("b") == [True]
+        assert claim("b", "c") == [False, True]
+        1 / 0  # noqa: B018
+    assert claim("a", "d") == [False, True]
+    assert claim("b", "c", "d") == [True, True, False]
+
+
+def test_groups_go_to_the_indexed_table_once_they_are_many(small, as_another_process):
+    for number in range(40):
+        assert claim(number) == [True]
+    if connection.vendor == "sqlite":
+        assert UsedNonce.objects.count() == 36
+        assert NonceGroup.objects.count() == 4
+        assert len(nonces._known.digests) <= 12
+    assert claim(*range(42)) == [False] * 40 + [True] * 2
+    as_another_process()
+    assert claim(*range(43)) == [False] * 42 + [True]
+
+
+def test_what_is_forgotten_may_come_again(small, monkeypatch):
+    claim(*"abcdefghijklmnop", minutes=10)
+    claim("old", minutes=10)
+    claim("young")
+    monkeypatch.setattr(nonces, "READ_AGAIN", 0)
+    assert nonces.forget(clock.real_now() + timedelta(minutes=9)) == 0
+    assert nonces.forget(clock.real_now() + timedelta(minutes=11)) > 0
+    assert claim("old", "young", "a") == [True, False, True]
+
+
+def test_any_history_is_as_that_of_one_set(small, as_another_process):
+    """Against a plain set, with everything that may happen between two claims."""
+    chance, used, fates = random.Random(7), set(), {"kept": 0, "rolled back": 0}
+    for _ in range(300):
+        if chance.random() < 0.1:
+            as_another_process()
+        names = [chance.randrange(400) for _ in range(chance.randrange(1, 8))]
+        before = {*used}
+        expected = [name not in before and not before.add(name) for name in names]
+        if chance.random() < 0.2:
+            with pytest.raises(ZeroDivisionError), transaction.atomic():
+                assert claim(*names) == expected
+                1 / 0  # noqa: B018
+            fates["rolled back"] += 1
+        else:
+            assert claim(*names) == expected
+            used, fates["kept"] = before, fates["kept"] + 1
+    assert min(fates.values()) > 30
