@@ -21,10 +21,9 @@ Pairs = tuple[tuple[str, str], ...]
 
 _BROKEN_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,64}")
-# Pairs encoded as signatures encode them: unreserved characters as they are, every other byte as %XX in upper case.
-_CANONICAL = re.compile(
-    rb"(?:[A-Za-z0-9._~-]++=(?:[A-Za-z0-9._~-]++|%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF]))*+"
-    rb"(?:&(?!\Z)|\Z))++")
+# Encoded as signatures encode: unreserved characters as they are, every other byte as %XX in upper case.
+VALUE = rb"(?:[A-Za-z0-9._~-]++|%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF]))*+"
+_CANONICAL = re.compile(rb"(?:[A-Za-z0-9._~-]++=" + VALUE + rb"(?:&(?!\Z)|\Z))++")
 _BASE64 = (("%2B", "+"), ("%2F", "/"), ("%3D", "="))
 
 
@@ -89,15 +88,17 @@ def decode_canonical(raw: bytes) -> Pairs | None:
             name, _, value = piece.partition("=")
             if name <= last:
                 return None
-            pairs.append((name, _decoded(value) if "%" in value else value))
+            pairs.append((name, decode_value(value)))
             last = name
     except UnicodeDecodeError:
         return None
     return tuple(pairs)
 
 
-def _decoded(value: str) -> str:
-    """Most values are Base64, which takes no search for every percent sign."""
+def decode_value(value: str) -> str:
+    """Of a value that fits `VALUE`. Most are Base64, which takes no search for every percent sign. Raises UnicodeDecodeError."""
+    if "%" not in value:
+        return value
     short = value
     for code, character in _BASE64:
         short = short.replace(code, character)

@@ -78,7 +78,7 @@ class Worker(Base):
         gc.freeze()  # what is there now stays; the collector need not look at it again
         gc.set_threshold(*COLLECT)
         tls = ssl_context(self.cfg) if self.cfg.is_ssl else None
-        server = Server(loop, lane.take, [listener.sock for listener in self.sockets], tls)
+        server = Server(loop, lane, [listener.sock for listener in self.sockets], tls)
         while not ended.is_set() and self.ppid == os.getppid():
             self.notify()
             server.tidy(time.monotonic())

@@ -1,4 +1,4 @@
-"""Long lists in statements of SQLite: in pieces of a power of two, so that a few prepared statements serve lists of any length."""
+"""Long lists in statements of SQLite: in pieces of a power of two, so that a few prepared statements serve lists of any size."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def fast_server() -> Iterator[str]:
     async def serve() -> None:
         loop = asyncio.get_running_loop()
         lane = Lane(loop)
-        server = Server(loop, lane.take, [listener])
+        server = Server(loop, lane, [listener])
         started.set()
         await asyncio.to_thread(ended.wait)
         await server.finish(5)

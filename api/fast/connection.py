@@ -12,13 +12,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Any
+from typing import Any, Protocol
 
 import httptools
 
 from api import errors, metrics, responding
 from api import request as requests
 from api.errors import Answer
+from api.fast import outlines
+from api.fast.outlines import Found, Outline
 from api.request import BODY_LIMIT, QUERY_LIMIT, Request
 from base import ids
 from base.refusal import Refusal, Refused
@@ -34,7 +36,15 @@ _LINE = re.compile(rb"[A-Za-z]{1,32} \S+ HTTP/1\.[01]\r?\n")
 _STATUS = {status: errors.status_line(status) for status in (200, 400, 403, 404, 409, 413, 414, 429, 500, 503)}
 _FIXED = "".join(f"{name}: {value}\r\n" for name, value in responding.HEADERS)
 _FIXED_TEXT = _FIXED.replace(responding.CONTENT_TYPE, metrics.CONTENT_TYPE)
-Take = Callable[[Request, str, Callable[[Answer, bytes, str], None]], None]
+Respond = Callable[[Answer, bytes, str], None]
+
+
+class Takes(Protocol):
+    """Answers requests (`api.fast.lane`): calls `respond` once for each. Of one that came in one piece, `take` may say what later
+    ones may look like; `take_again` gets those that do, and says False where it cannot."""
+
+    def take(self, request: Request, request_id: str, respond: Respond, message: bytes = b"") -> Outline | None: ...
+    def take_again(self, known: Outline, found: Found, request_id: str, respond: Respond) -> bool: ...
 
 
 class Scrape:
@@ -42,10 +52,12 @@ class Scrape:
 
 
 class Connection(asyncio.Protocol):
-    """take: gets each request, its id, and where to send the answer. others: every open connection of the server."""
+    """others: every open connection of the server."""
 
-    def __init__(self, take: Take, others: set[Connection]) -> None:
-        self._take, self._others = take, others
+    def __init__(self, lane: Takes, others: set[Connection]) -> None:
+        self._lane, self._others = lane, others
+        self._outlines: deque[Outline] = deque(maxlen=outlines.MOST)
+        self._message = b""  # of the request that is read, if it came in one piece
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[Request | Refused | Scrape] = deque()
@@ -72,8 +84,12 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
-        if not self._in_request:
-            self._in_request, self._head_size, self._since = True, 0, time.monotonic()
+        if self._in_request:
+            self._message = b""
+        elif self._outlines and self._took_again(data):
+            return
+        else:
+            self._in_request, self._head_size, self._since, self._message = True, 0, time.monotonic(), data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -87,6 +103,15 @@ class Connection(asyncio.Protocol):
             self._refuse(requests.too_large("query_too_large" if len(self._url) > QUERY_LIMIT else ""))
         elif self._reading_head:
             self._head_size = size
+
+    def _took_again(self, message: bytes) -> bool:
+        if self._busy or self._waiting or self._closing:
+            return False
+        for known in self._outlines:
+            if found := known.fits(message):
+                self._busy = self._lane.take_again(known, found, ids.request_id(), self._send)
+                return self._busy
+        return False
 
     def eof_received(self) -> bool:
         if self._in_request and not self._deaf and not self._waiting:
@@ -170,14 +195,14 @@ class Connection(asyncio.Protocol):
             if self._transport is not None:
                 self._transport.pause_reading()
         else:
-            self._begin(parsed)
+            self._begin(parsed, self._message)
 
     def _is_scrape(self, path: str) -> bool:
         return path == metrics.PATH and self._method == "GET" and metrics.may_read(self._headers, self._address)
 
     # --- answers ----------------------------------------------------------------------------------------------------------
 
-    def _begin(self, parsed: Request | Refused | Scrape) -> None:
+    def _begin(self, parsed: Request | Refused | Scrape, message: bytes = b"") -> None:
         self._busy = True
         request_id = ids.request_id()
         if isinstance(parsed, Refused):
@@ -187,8 +212,8 @@ class Connection(asyncio.Protocol):
             self._send(answer, payload, request_id, length=len(_encode(answer)))
         elif isinstance(parsed, Scrape):
             self._send(Answer(200, {}), metrics.of_the_api(), request_id, fixed=_FIXED_TEXT)
-        else:
-            self._take(parsed, request_id, self._send)
+        elif known := self._lane.take(parsed, request_id, self._send, message):
+            self._outlines.appendleft(known)
 
     def _send(self, answer: Answer, payload: bytes, request_id: str, *, length: int | None = None, fixed: str = _FIXED) -> None:
         self._busy, self._since = False, time.monotonic()

@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Barrier, BrokenBarrierError
 from typing import Any
 
@@ -31,6 +32,7 @@ from api.calls import CALLS
 from api.errors import Answer
 from api.fast import plans
 from api.fast.group import DONE, NONCE_USED, STALE, UNAVAILABLE, Ticket, Writer
+from api.fast.outlines import Found, Outline, outline
 from api.fast.plans import Plan, Plans
 from api.fast.rows import Blocking, Elsewhere, SeenRows
 from api.fast.seen import PEOPLE, Seen, SeenAccess, Unseen
@@ -52,6 +54,7 @@ HOT = frozenset({
     "AsymmetricSign", "AsymmetricVerify", "GenerateMac", "VerifyMac"})
 THREADS = 8  # for calls through dispatch; each keeps its database connection
 LOOKS = 6  # how much a request may have to read first: AccessKey, alias, keys and versions
+_SECOND = timedelta(seconds=1)
 encode = json.JSONEncoder(separators=(",", ":")).encode
 log = logging.getLogger(__name__)
 _GOOD = Answer(200, {})  # of a plan, which writes its payload by itself
@@ -60,13 +63,13 @@ Respond = Callable[[Answer, bytes, str], None]
 
 @dataclass(slots=True, eq=False)
 class Asked:
-    """A request whose signature is good, and where its answer goes."""
+    """A request whose signature is good, and where its answer goes. whole: the request and its claim, for the few that have to be
+    looked at again."""
 
-    request: Request
     request_id: str
     respond: Respond
-    claim: Claim
     access: SeenAccess
+    whole: Callable[[], tuple[Request, Claim]]
 
 
 @dataclass(slots=True, eq=False)
@@ -90,22 +93,41 @@ class Lane:
         self._loop, self._seen, self._plans = loop, Seen(), Plans()
         self._noted: dict[str, datetime] = {}  # when this process noted the use of an AccessKey
         self._offset = clock.offset()
+        self._second = self._at = datetime.min.replace(tzinfo=UTC)
         self._limits = settings.KMS_RATE_LIMITS  # a limited call is counted in the database first, by dispatch
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="dispatch")
         self._ready: list[Worked] = []
         self._writer = Writer(self._seen, lambda group: self._in_loop(self._deliver, group))
         self._writer.start()
 
-    def take(self, request: Request, request_id: str, respond: Respond) -> None:
-        """respond(answer, payload, request id) is called in the loop, once."""
-        began, action = time.perf_counter(), request.headers.get("x-acs-action") or dict(request.query).get("Action", "")
+    def take(self, request: Request, request_id: str, respond: Respond, message: bytes = b"") -> Outline | None:
+        """respond(answer, payload, request id) is called in the loop, once. message: the bytes of the request, if they came in
+        one piece. Returns what later messages of the connection may look like, for `take_again`."""
+        action = request.headers.get("x-acs-action") or dict(request.query).get("Action", "")
+        ticket = self._work(request, request_id, _counted(respond, action), may_block=False)
+        return outline(message, *ticket.asked.whole()) if message and ticket and ticket.answer is _GOOD else None
 
-        def counted(answer: Answer, payload: bytes, request_id: str) -> None:
-            outcome = recording.OK if answer.status == 200 else str(answer.body["Code"])
-            metrics.tally.answered(action, outcome, time.perf_counter() - began)
-            respond(answer, payload, request_id)
-
-        self._work(request, request_id, counted, may_block=False)
+    def take_again(self, known: Outline, found: Found, request_id: str, respond: Respond) -> bool:
+        """False where the message has to be read as any other: its plan is over, or its signature is not good."""
+        now = clock.real_now()
+        at = self._product_time(now)
+        plan = self._plans.get(plans.with_payload(known.name, found.text), at)
+        if plan is None or window.why_not(found.date.decode(), now):
+            return False
+        try:
+            access: SeenAccess = self._seen.get("access", known.claim.access_key_id)
+        except Unseen:
+            return False
+        if access not in plan.rests_on or not known.signed(access.key.secret, found):
+            return False
+        self._note_use(access, at)
+        nonce = (nonces.digest(access.key.id, found.nonce.decode()), window.keep_until(found.date.decode(), now))
+        asked = Asked(request_id, _counted(respond, known.claim.action), access, partial(known.whole, found))
+        ticket = _planned(plan, found.text, nonce, asked, known.request.address)
+        if ticket is None:
+            return False
+        self._collect(ticket)
+        return True
 
     def stop(self) -> None:
         everybody = Barrier(THREADS)
@@ -115,7 +137,9 @@ class Lane:
         self._writer.stop()
         self._writer.join()
 
-    def _work(self, request: Request, request_id: str, respond: Respond, *, may_block: bool, looks: int = LOOKS) -> None:
+    def _work(self, request: Request, request_id: str, respond: Respond, *, may_block: bool, looks: int = LOOKS
+              ) -> Worked | None:
+        """The ticket, where there is one at once."""
         try:
             ticket = self._worked(request, request_id, respond, may_block)
         except (Elsewhere, Refused):  # refused before anybody was recognised: dispatch records what has to be
@@ -132,6 +156,8 @@ class Lane:
                 self._writer.add([ticket])
             else:
                 self._collect(ticket)
+            return ticket
+        return None
 
     def _collect(self, ticket: Worked) -> None:
         """Goes with all that the loop works out before it looks at its connections again: one larger group costs less than
@@ -171,7 +197,7 @@ class Lane:
         payload = encode(answer.body).encode()
         self._in_loop(lambda: respond(answer, payload, request_id))
 
-    def _in_loop(self, function: Callable[..., None], *args: Any) -> None:
+    def _in_loop(self, function: Callable[..., object], *args: Any) -> None:
         self._loop.call_soon_threadsafe(function, *args)
 
     def _worked(self, request: Request, request_id: str, respond: Respond, may_block: bool) -> Worked:
@@ -183,13 +209,13 @@ class Lane:
         authentication.check_nonce(claim)
         if not access.usable or schemes.why_not(access.key.secret, request, claim, now):
             raise Elsewhere
-        at = (now + self._offset if self._offset else now).replace(microsecond=0)
+        at = self._product_time(now)
         self._note_use(access, at)
         nonce = (nonces.digest(access.key.id, claim.nonce), window.keep_until(claim.timestamp, now))
-        asked = Asked(request, request_id, respond, claim, access)
+        asked = Asked(request_id, respond, access, lambda: (request, claim))
         name, payload = plans.name_of(access.key.id, claim.action, claim.version, request.query)
         plan = None if may_block or request.form else self._plans.get(name, at)
-        if plan is not None and access in plan.rests_on and (ticket := _planned(plan, payload, nonce, asked)):
+        if plan is not None and access in plan.rests_on and (ticket := _planned(plan, payload, nonce, asked, request.address)):
             return ticket
         rows = SeenRows(self._seen, access, may_block=may_block)
         caller = access.key.user.caller("api", at, request_id=request_id, address=request.address,
@@ -205,10 +231,17 @@ class Lane:
             self._plans.put(name, plans.made(claim.action, request, rows, entry, answer))
         return Worked(nonce, entry, frozenset(rows.rests_on), rows.uses, "", asked, answer, encode(answer.body).encode())
 
+    def _product_time(self, now: datetime) -> datetime:
+        """now: the real time. Made once a second."""
+        if now.second != self._second.second or now - self._second >= _SECOND:
+            self._second = now.replace(microsecond=0)
+            self._at = (now + self._offset if self._offset else now).replace(microsecond=0)
+        return self._at
+
     def _note_use(self, access: SeenAccess, at: datetime) -> None:
         """Once in a while, and nobody waits for it: the uses themselves are in the trail."""
         pk = access.key.id
-        known = max(filter(None, (access.key.last_used_at, self._noted.get(pk))), default=None)
+        known = self._noted.get(pk) or access.key.last_used_at
         if is_to_note(known, at):
             if len(self._noted) >= PEOPLE:
                 self._noted.clear()
@@ -223,7 +256,7 @@ class Lane:
                 asked.respond(ticket.answer, ticket.payload, asked.request_id)
             elif ticket.outcome == STALE:
                 self._plans.forget()
-                self._dispatch(asked.request, asked.request_id, asked.respond)
+                self._dispatch(asked.whole()[0], asked.request_id, asked.respond)
             else:
                 answer = _trouble(ticket)
                 asked.respond(answer, encode(answer.body).encode(), asked.request_id)
@@ -256,25 +289,37 @@ def _performed(caller: Caller, claim: Claim, request: Request, rows: SeenRows) -
         return dispatch.refusal(caller, claim.action, request, refused, authenticated=True)
 
 
-def _planned(plan: Plan, payload: str, nonce: Nonce, asked: Asked) -> Worked | None:
+def _counted(respond: Respond, action: str) -> Respond:
+    began = time.perf_counter()
+
+    def counted(answer: Answer, payload: bytes, request_id: str) -> None:
+        outcome = recording.OK if answer.status == 200 else str(answer.body["Code"])
+        metrics.tally.answered(action, outcome, time.perf_counter() - began)
+        respond(answer, payload, request_id)
+
+    return counted
+
+
+def _planned(plan: Plan, payload: str, nonce: Nonce, asked: Asked, address: str) -> Worked | None:
     """None where the payload is not as it should be: the whole way says what is wrong."""
     try:
         made = plan.kind.work(plan, payload)
     except (Refused, ProviderError):
         return None
-    return Worked(nonce, plan.event(asked.request_id, asked.request.address), plan.rests_on, plan.uses, "", asked, _GOOD,
+    return Worked(nonce, plan.event(asked.request_id, address), plan.rests_on, plan.uses, "", asked, _GOOD,
                   plan.payload(asked.request_id, made))
 
 
 def _nonce_used(asked: Asked) -> Answer:
     """To the owner of the AccessKey it is a stranger's request, as in `authentication`; it stands in the trail as one."""
-    stranger = authentication.stranger(asked.request, asked.claim, at=clock.now(), request_id=asked.request_id)
-    return dispatch.refusal(authentication.owned_by(stranger, asked.access.key), asked.claim.action, asked.request,
+    request, claim = asked.whole()
+    stranger = authentication.stranger(request, claim, at=clock.now(), request_id=asked.request_id)
+    return dispatch.refusal(authentication.owned_by(stranger, asked.access.key), claim.action, request,
                             authentication.nonce_used(), authenticated=False)
 
 
 def _trouble(ticket: Worked) -> Answer:
-    host, request_id = ticket.asked.request.headers.get("host", ""), ticket.asked.request_id
+    host, request_id = ticket.asked.whole()[0].headers.get("host", ""), ticket.asked.request_id
     if ticket.outcome == NONCE_USED:
         return errors.answer(authentication.nonce_used(), request_id, host)
     code = "ServiceUnavailableTemporary" if ticket.outcome == UNAVAILABLE else "InternalFailure"

@@ -30,6 +30,7 @@ from keys.models import Key
 from keys.operations import asymmetric, cryptography, mac, using
 
 MOST = 1024
+Name = tuple[Any, ...]
 BLOB_HEAD = blobs.VERSION_ID * 4 // 3  # the version id fills these characters of a CiphertextBlob exactly
 VARYING = frozenset({"RequestId", "CiphertextBlob", "Plaintext", "Value", "Mac"})
 
@@ -106,10 +107,10 @@ class Plans:
     """By AccessKey, action, version and all parameters but the payload."""
 
     def __init__(self) -> None:
-        self._found: dict[Any, Plan] = {}
+        self._found: dict[Name, Plan] = {}
         self._at: datetime | None = None
 
-    def get(self, name: Any, at: datetime) -> Plan | None:
+    def get(self, name: Name, at: datetime) -> Plan | None:
         if at != self._at:
             self._found, self._at = {}, at
         return self._found.get(name)
@@ -117,7 +118,7 @@ class Plans:
     def forget(self) -> None:
         self._found.clear()
 
-    def put(self, name: Any, plan: Plan | None) -> None:
+    def put(self, name: Name, plan: Plan | None) -> None:
         if plan is not None and plan.at == self._at and len(self._found) < MOST:
             self._found[name] = plan
 
@@ -135,14 +136,23 @@ def made(action: str, request: Request, rows: SeenRows, entry: Entry, answer: An
                 entry, frozenset(rows.rests_on), rows.uses, KINDS[action])
 
 
-def name_of(access_key_id: str, action: str, version: str, query: Pairs) -> tuple[Any, str]:
+def payload_of(action: str) -> str:
+    """The parameter in which requests of one plan differ; empty where none does."""
+    return KINDS[action].payload if action in KINDS else ""
+
+
+def name_of(access_key_id: str, action: str, version: str, query: Pairs) -> tuple[Name, str]:
     """(name of the plan, payload)"""
     payload, rest = "", []
-    varying = KINDS[action].payload if action in KINDS else ""
+    varying = payload_of(action)
     for pair in query:
         if pair[0] == varying:
             payload = pair[1]
         else:
             rest.append(pair)
-    head = payload[:BLOB_HEAD] if action == "Decrypt" else ""
-    return (access_key_id, action, version, head, *rest), payload
+    return with_payload((access_key_id, action, version, "", *rest), payload), payload
+
+
+def with_payload(name: Name, payload: str) -> Name:
+    """The same for another payload. Of a ciphertext the head says which version it is of."""
+    return (*name[:3], payload[:BLOB_HEAD], *name[4:]) if name[1] == "Decrypt" else name

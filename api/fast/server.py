@@ -9,15 +9,15 @@ import ssl
 import time
 from collections.abc import Sequence
 
-from api.fast.connection import Connection, Take
+from api.fast.connection import Connection, Takes
 
 MOST = 2000
 
 
 class Server:
-    def __init__(self, loop: asyncio.AbstractEventLoop, take: Take, listeners: Sequence[socket.socket],
+    def __init__(self, loop: asyncio.AbstractEventLoop, lane: Takes, listeners: Sequence[socket.socket],
                  tls: ssl.SSLContext | None = None) -> None:
-        self._loop, self._take, self._tls = loop, take, tls
+        self._loop, self._lane, self._tls = loop, lane, tls
         self._listeners, self._open = listeners, set[Connection]()
         self._making, self._full = set[asyncio.Task[None]](), set[socket.socket]()
         for listener in listeners:
@@ -40,7 +40,7 @@ class Server:
     async def _connect(self, taken: socket.socket) -> None:
         with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
             await self._loop.connect_accepted_socket(
-                lambda: Connection(self._take, self._open), taken, ssl=self._tls,
+                lambda: Connection(self._lane, self._open), taken, ssl=self._tls,
                 ssl_handshake_timeout=10 if self._tls else None)
 
     def tidy(self, now: float) -> None:

@@ -30,15 +30,18 @@ def claim(request: Request) -> Claim:
 
 
 def strings_to_sign(request: Request, claim: Claim) -> tuple[str, ...]:
-    name = HASHES[claim.algorithm]
-    return tuple([f"{claim.algorithm}\n{headers.digest(name, canonical)}"
-                  for canonical in headers.canonical_requests(request, claim.signed_headers, name)])
+    return tuple([string_to_sign(claim.algorithm, canonical)
+                  for canonical in headers.canonical_requests(request, claim.signed_headers, HASHES[claim.algorithm])])
 
 
-def signature(secret: str, claim: Claim, string_to_sign: str) -> str:
-    return hmac.digest(secret.encode(), string_to_sign.encode(), HASHES[claim.algorithm]).hex()
+def string_to_sign(algorithm: str, canonical: bytes) -> str:
+    return f"{algorithm}\n{headers.digest(HASHES[algorithm], canonical)}"
+
+
+def signature(secret: str, algorithm: str, string_to_sign: str) -> str:
+    return hmac.digest(secret.encode(), string_to_sign.encode(), HASHES[algorithm]).hex()
 
 
 def matches(secret: str, request: Request, claim: Claim) -> bool:
-    verdicts = [same(signature(secret, claim, text), claim.signature) for text in strings_to_sign(request, claim)]
+    verdicts = [same(signature(secret, claim.algorithm, text), claim.signature) for text in strings_to_sign(request, claim)]
     return any(verdicts)
