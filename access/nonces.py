@@ -3,7 +3,8 @@
 On PostgreSQL the unique constraint of `UsedNonce` decides. On SQLite a commit writes whole pages, and in an index of random
 values nearly every nonce has a page to itself: a third of what a request cost. There the nonces of one group of requests are one
 row of `NonceGroup`, and every process keeps those rows in memory. A claim holds the database's write lock: it first reads what
-others have added, so what it knows is exact. Once there are many they go to the indexed table, in its order: many a page.
+others have added, so what it knows is exact. Once there are many they go to the indexed table, in its order: many a page, and
+in slices, because everybody waits meanwhile.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,7 @@ from base.pieces import found
 
 LENGTH = 16
 AT_HAND = 16_384  # nonces in groups, which every process has in memory: 2 MiB
+SLICE = 512  # go to the indexed table in one transaction
 READ_AGAIN = 60.0  # seconds; what has been forgotten meanwhile may come again
 Nonce = tuple[bytes, datetime]  # `digest`, real time after which a request with this nonce's timestamp is refused anyway
 
@@ -68,8 +70,6 @@ def _claim_by_memory(connection: BaseDatabaseWrapper, nonces: Sequence[Nonce]) -
         if new:
             until = connection.ops.adapt_datetimefield_value(max(until for _, until in nonces))
             raw.execute("INSERT INTO access_noncegroup (digests, forget_at) VALUES (?, ?)", [b"".join(new), until])
-        if len(_known.digests) > AT_HAND and len(_known.read(raw, again=True)) > AT_HAND:
-            _put_away(raw)
     return _first(asked, new)
 
 
@@ -87,9 +87,9 @@ class _Known:
         self._last: tuple[int, bytes] = (0, b"")
         self._since = 0.0
 
-    def read(self, raw: Any, *, again: bool = False) -> set[bytes]:
+    def read(self, raw: Any) -> set[bytes]:
         query, now = "SELECT id, digests FROM access_noncegroup WHERE id >= ? ORDER BY id", time.monotonic()
-        rows = [] if again else raw.execute(query, [self._last[0]]).fetchall()
+        rows = raw.execute(query, [self._last[0]]).fetchall()
         if rows[:1] != [self._last] or now - self._since > READ_AGAIN:
             self.digests, self._last, self._since = set(), (0, b""), now
             rows = raw.execute(query, [0]).fetchall()
@@ -100,6 +100,10 @@ class _Known:
         return self.digests
 
 
+    def clear(self) -> None:
+        self.digests, self._last = set(), (0, b"")
+
+
 _known, _lock = _Known(), threading.Lock()
 
 
@@ -107,9 +111,37 @@ def _split(digests: bytes) -> Iterable[bytes]:
     return [digests[start:start + LENGTH] for start in range(0, len(digests), LENGTH)]
 
 
-def _put_away(raw: Any) -> None:
-    """Into the indexed table, in order of its index; a nonce may be kept for as long as its group."""
-    rows = raw.execute("SELECT digests, forget_at FROM access_noncegroup").fetchall()
-    raw.executemany("INSERT OR IGNORE INTO access_usednonce (digest, forget_at) VALUES (?, ?)",
-                    sorted((digest, until) for digests, until in rows for digest in _split(digests)))
-    raw.execute("DELETE FROM access_noncegroup")
+def know_nothing() -> None:
+    """The next claim reads all groups."""
+    with _lock:
+        _known.clear()
+
+
+class PuttingAway:
+    """The move to the indexed table, for one thread. Whatever ends it midway loses nothing: groups go when all of them has been
+    moved, and what is moved twice is there once. A nonce may be kept for as long as the latest of its group."""
+
+    def __init__(self) -> None:
+        self._left: list[tuple[bytes, str]] = []
+        self._newest = 0
+
+    @property
+    def is_due(self) -> bool:
+        return len(_known.digests) > AT_HAND
+
+    def step(self, connection: BaseDatabaseWrapper) -> Callable[[], None]:
+        """One slice, in the caller's transaction. Returns what to call after its commit."""
+        raw = connection.connection
+        if not self._left:
+            rows = raw.execute("SELECT id, digests, forget_at FROM access_noncegroup ORDER BY id").fetchall()
+            self._left = sorted(((digest, until) for _, digests, until in rows for digest in _split(digests)), reverse=True)
+            self._newest = rows[-1][0] if rows else 0
+        raw.executemany("INSERT OR IGNORE INTO access_usednonce (digest, forget_at) VALUES (?, ?)", self._left[:-SLICE - 1:-1])
+        if len(self._left) <= SLICE:
+            raw.execute("DELETE FROM access_noncegroup WHERE id <= ?", [self._newest])
+        return self._done
+
+    def _done(self) -> None:
+        del self._left[-SLICE:]
+        if not self._left:
+            know_nothing()

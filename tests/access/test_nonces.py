@@ -24,6 +24,7 @@ def claim(*names, minutes=30):
 @pytest.fixture
 def small(monkeypatch):
     monkeypatch.setattr(nonces, "AT_HAND", 10)
+    monkeypatch.setattr(nonces, "SLICE", 4)
 
 
 @pytest.fixture
@@ -61,21 +62,55 @@ def test_what_was_rolled_back_may_come_again():
     assert claim("b", "c", "d") == [True, True, False]
 
 
-def test_groups_go_to_the_indexed_table_once_they_are_many(small, as_another_process):
+def put_away(*, fail=False):
+    """Until it is not due any more; with `fail` every other slice is rolled back."""
+    moving, steps = nonces.PuttingAway(), 0
+    while moving.is_due:
+        steps += 1
+        if fail and steps % 2:
+            with pytest.raises(ZeroDivisionError), transaction.atomic():
+                moving.step(connection)
+                1 / 0  # noqa: B018
+        else:
+            with transaction.atomic():
+                done = moving.step(connection)
+            done()
+    return steps
+
+
+@pytest.mark.parametrize("fail", [False, True])
+def test_many_groups_go_to_the_indexed_table_in_slices(small, as_another_process, fail):
     for number in range(40):
         assert claim(number) == [True]
+    assert claim(39) == [False]
     if connection.vendor == "sqlite":
-        assert UsedNonce.objects.count() == 36
-        assert NonceGroup.objects.count() == 4
-        assert len(nonces._known.digests) <= 12
+        assert UsedNonce.objects.count() == 0
+        assert put_away(fail=fail) == (20 if fail else 10)
+        assert (UsedNonce.objects.count(), NonceGroup.objects.count()) == (40, 0)
     assert claim(*range(42)) == [False] * 40 + [True] * 2
+    assert len(nonces._known.digests) <= 2
     as_another_process()
     assert claim(*range(43)) == [False] * 42 + [True]
+
+
+def test_what_is_claimed_while_others_are_put_away_counts(small):
+    claim(*range(40))
+    claim(40)
+    moving = nonces.PuttingAway()
+    for number in range(41, 60):
+        if moving.is_due:
+            with transaction.atomic():
+                done = moving.step(connection)
+            done()
+        assert claim(number, number - 1) == [True, False]
+    assert claim(*range(61)) == [False] * 60 + [True]
+    assert UsedNonce.objects.count() + sum(len(one.digests) for one in NonceGroup.objects.all()) // 16 >= 61
 
 
 def test_what_is_forgotten_may_come_again(small, monkeypatch):
     claim(*"abcdefghijklmnop", minutes=10)
     claim("old", minutes=10)
+    put_away()
     claim("young")
     monkeypatch.setattr(nonces, "READ_AGAIN", 0)
     assert nonces.forget(clock.real_now() + timedelta(minutes=9)) == 0
@@ -89,6 +124,8 @@ def test_any_history_is_as_that_of_one_set(small, as_another_process):
     for _ in range(300):
         if chance.random() < 0.1:
             as_another_process()
+        if chance.random() < 0.05:
+            put_away(fail=chance.random() < 0.5)
         names = [chance.randrange(400) for _ in range(chance.randrange(1, 8))]
         before = {*used}
         expected = [name not in before and not before.add(name) for name in names]
