@@ -135,7 +135,7 @@ class UsedNonce(models.Model):
     """
 
     digest = models.BinaryField(max_length=16, unique=True)
-    forget_at = models.DateTimeField(db_index=True, help_text="real time; after it the timestamp cannot pass any more")
+    forget_at = models.DateTimeField(help_text="real time; after it the timestamp cannot pass any more")
 
     def __str__(self) -> str:
         return bytes(self.digest).hex()

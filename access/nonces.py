@@ -20,11 +20,13 @@ from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from access.models import NonceGroup, UsedNonce
+from audit.storing import stored
 from base.pieces import found
 
 LENGTH = 16
 AT_HAND = 16_384  # nonces in groups, which every process has in memory: 2 MiB
 SLICE = 512  # go to the indexed table in one transaction
+PIECE = 2_000  # rows that are looked at, and forgotten, at once
 READ_AGAIN = 60.0  # seconds; what has been forgotten meanwhile may come again
 Nonce = tuple[bytes, datetime]  # `digest`, real time after which a request with this nonce's timestamp is refused anyway
 
@@ -48,8 +50,20 @@ def claim(connection: BaseDatabaseWrapper, nonces: Sequence[Nonce]) -> list[bool
 
 
 def forget(real_now: datetime) -> int:
-    """Removes those whose requests are too old to pass anyway; returns how many, a group as one."""
-    return sum(model.objects.filter(forget_at__lte=real_now).delete()[0] for model in (UsedNonce, NonceGroup))
+    """Removes those whose requests are too old to pass anyway; returns how many, a group as one. From the oldest row on, and no
+    further than the first piece without one: rows come about in the order of their times, which an index of its own would not be
+    worth."""
+    return sum(_forget(model, real_now) for model in (UsedNonce, NonceGroup))
+
+
+def _forget(model: type[UsedNonce] | type[NonceGroup], real_now: datetime) -> int:
+    gone, last = 0, 0
+    while ids := [*model.objects.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:PIECE]]:
+        rows, _ = model.objects.filter(pk__gt=last, pk__lte=ids[-1], forget_at__lte=real_now).delete()
+        if not rows:
+            break
+        gone, last = gone + rows, ids[-1]
+    return gone
 
 
 def _claim_by_constraint(connection: BaseDatabaseWrapper, nonces: Sequence[Nonce]) -> list[bool]:
@@ -68,8 +82,8 @@ def _claim_by_memory(connection: BaseDatabaseWrapper, nonces: Sequence[Nonce]) -
         new -= _known.read(raw)
         new -= found(raw, "access_usednonce", "digest", new)
         if new:
-            until = connection.ops.adapt_datetimefield_value(max(until for _, until in nonces))
-            raw.execute("INSERT INTO access_noncegroup (digests, forget_at) VALUES (?, ?)", [b"".join(new), until])
+            until = max(until for _, until in nonces)
+            raw.execute("INSERT INTO access_noncegroup (digests, forget_at) VALUES (?, ?)", [b"".join(new), stored(until)])
     return _first(asked, new)
 
 

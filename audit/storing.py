@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
@@ -27,5 +29,10 @@ def store(entries: Sequence[tuple[Any, ...]]) -> None:
             rows = [dict(zip(COLUMNS, entry, strict=True)) for entry in entries]
             cursor.execute(_AS_JSON, [json.dumps(rows, default=str)])
         else:
-            times = {at: connection.ops.adapt_datetimefield_value(at) for at, *_ in entries}
-            cursor.executemany(_ROWS, [(times[at], *rest) for at, *rest in entries])
+            cursor.executemany(_ROWS, [(stored(at), *rest) for at, *rest in entries])
+
+
+@lru_cache(maxsize=256)
+def stored(moment: datetime) -> str:
+    """As Django stores it in SQLite."""
+    return str(moment.astimezone(UTC).replace(tzinfo=None))

@@ -20,8 +20,10 @@ def pieces(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
 def found(raw: Any, table: str, column: str, values: Iterable[Any]) -> set[Any]:
     """Those of `values` that stand in an indexed column. SQLite would sort a list behind ``IN`` first, which costs more than
     looking its values up. Names are our own."""
-    known: set[Any] = set()
-    for piece in pieces([*values]):
+    known, asked = set[Any](), [*values]
+    for start in range(0, len(asked), MOST):
+        piece = asked[start:start + MOST]
+        piece += piece[-1:] * (-len(piece) % 8)  # a few prepared statements serve all lengths
         marks = ",".join(["(?)"] * len(piece))
         known.update(row[0] for row in raw.execute(
             f"SELECT {column} FROM (VALUES {marks}) CROSS JOIN {table} ON {column} = column1", piece))  # noqa: S608

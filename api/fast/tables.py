@@ -6,8 +6,8 @@ change waits for the group or the group sees it; on SQLite the group is the only
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from access.nonces import Nonce, claim
 from audit.recording import Entry
-from audit.storing import COLUMNS
+from audit.storing import COLUMNS, stored
 from audit.turns import Turn
 from base.pieces import among, pieces
 
@@ -114,12 +114,18 @@ class Sqlite:
         return claim(self._connection, nonces)
 
     def store(self, entries: Sequence[Entry]) -> None:
-        for piece in pieces(entries):
-            values: list[str] = []
-            for at, *rest in piece:
-                values.append(_stored(at))
-                values += rest
-            self._raw.execute(_insertion(len(piece)), values)
+        """Events that differ in their request only go together: what they share is handed over once."""
+        alike: dict[tuple[Any, ...], list[str]] = {}
+        for at, request_id, *rest in entries:
+            alike.setdefault((at, *rest), []).append(request_id)
+        single: list[list[str]] = []
+        for (at, *rest), request_ids in alike.items():
+            if len(request_ids) > 1:
+                self._raw.execute(_ALIKE, (stored(at), *rest, json.dumps(request_ids)))
+            else:
+                single.append([stored(at), *request_ids, *rest])
+        for piece in pieces(single):
+            self._raw.execute(_insertion(len(piece)), [value for row in piece for value in row])
 
 
 @lru_cache
@@ -128,10 +134,8 @@ def _insertion(count: int) -> str:
     return f"INSERT INTO audit_event ({','.join(COLUMNS)}) VALUES {','.join([row] * count)}"  # noqa: S608 - names of our own
 
 
-@lru_cache(maxsize=256)
-def _stored(moment: datetime) -> str:
-    """As Django stores it."""
-    return str(moment.astimezone(UTC).replace(tzinfo=None))
+_ALIKE = (f"INSERT INTO audit_event ({','.join((COLUMNS[0], *COLUMNS[2:], COLUMNS[1]))})"  # noqa: S608 - names of our own
+          f" SELECT {','.join('?' * (len(COLUMNS) - 1))}, value FROM json_each(?)")
 
 
 class Postgres:

@@ -118,6 +118,20 @@ def test_what_is_forgotten_may_come_again(small, monkeypatch):
     assert claim("old", "young", "a") == [True, False, True]
 
 
+def test_forgetting_goes_from_the_oldest_on(monkeypatch):
+    monkeypatch.setattr(nonces, "PIECE", 3)
+    now = clock.real_now()
+    for model, name in ((UsedNonce, "digest"), (NonceGroup, "digests")):
+        for number in range(10):
+            late = number in (1, 8, 9)  # somebody's clock was ahead
+            until = now + timedelta(minutes=5 if late else -5)
+            model.objects.create(**{name: nonces.digest("LTAI", str(number))}, forget_at=until)
+    assert nonces.forget(now) == 14
+    assert [model.objects.count() for model in (UsedNonce, NonceGroup)] == [3, 3]
+    assert nonces.forget(now) == 0
+    assert nonces.forget(now + timedelta(minutes=5)) == 6
+
+
 def test_any_history_is_as_that_of_one_set(small, as_another_process):
     """Against a plain set, with everything that may happen between two claims."""
     chance, used, fates = random.Random(7), set(), {"kept": 0, "rolled back": 0}
