@@ -25,7 +25,7 @@ from base.pieces import found
 
 LENGTH = 16
 AT_HAND = 16_384  # nonces in groups, which every process has in memory: 2 MiB
-SLICE = 512  # go to the indexed table in one transaction
+SLICE = 128  # go to the indexed table with one group
 PIECE = 2_000  # rows that are looked at, and forgotten, at once
 READ_AGAIN = 60.0  # seconds; what has been forgotten meanwhile may come again
 Nonce = tuple[bytes, datetime]  # `digest`, real time after which a request with this nonce's timestamp is refused anyway
@@ -125,12 +125,6 @@ def _split(digests: bytes) -> Iterable[bytes]:
     return [digests[start:start + LENGTH] for start in range(0, len(digests), LENGTH)]
 
 
-def know_nothing() -> None:
-    """The next claim reads all groups."""
-    with _lock:
-        _known.clear()
-
-
 class PuttingAway:
     """The move to the indexed table, for one thread. Whatever ends it midway loses nothing: groups go when all of them has been
     moved, and what is moved twice is there once. A nonce may be kept for as long as the latest of its group."""
@@ -158,4 +152,5 @@ class PuttingAway:
     def _done(self) -> None:
         del self._left[-SLICE:]
         if not self._left:
-            know_nothing()
+            with _lock:
+                _known.clear()

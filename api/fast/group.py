@@ -86,8 +86,6 @@ class Writer(threading.Thread):
                     self._settled(group)
                 if time.monotonic() - self._checked > CHECK_EVERY:
                     self._check_all()
-                if self._putting_away.is_due:
-                    self._put_nonces_away()
         finally:
             connection.close()
 
@@ -95,7 +93,7 @@ class Writer(threading.Thread):
         """Whatever waits; nothing after a while without requests; None at the end."""
         group: list[Ticket] = []
         try:
-            while tickets := self._waiting.get(timeout=0 if group or self._putting_away.is_due else CHECK_EVERY):
+            while tickets := self._waiting.get(timeout=0 if group else CHECK_EVERY):
                 group += tickets
                 if len(group) >= MOST:
                     return group
@@ -134,10 +132,13 @@ class Writer(threading.Thread):
                 entries.append(ticket.entry if new else ticket.nonce_used())
             if entries:
                 tables.store(entries)
+            put_away = self._putting_away.step(connection) if self._putting_away.is_due else None
             tables.commit()
         except BaseException:
             self._give_up(tables)
             raise
+        if put_away:
+            put_away()
         self._seen.forget(stale)
 
     def _begun(self) -> Tables:
@@ -166,21 +167,6 @@ class Writer(threading.Thread):
     def _drop(self) -> None:
         self._tables = None
         connection.close()
-
-    def _put_nonces_away(self) -> None:
-        """Some of them, between two groups."""
-        try:
-            tables = self._begun()
-            try:
-                done = self._putting_away.step(connection)
-                tables.commit()
-            except BaseException:
-                self._give_up(tables)
-                raise
-            done()
-        except Exception as error:  # noqa: BLE001 - the writer lives on; the next claims read anew how many there are
-            failures.log(log, "putting nonces away", error)
-            nonces.know_nothing()
 
     def _check_all(self) -> None:
         """Forgets what has changed although nobody asks for it: no opened key outlives its state for long."""
