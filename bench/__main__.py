@@ -103,7 +103,7 @@ def measure(row: Row, server: Server, product: Product, *, keep: bool) -> None:
     if keep:
         times = sorted(result.latencies)
         row.cpu_us.append(cpu / count * 1e6)
-        row.per_second.append(count / result.seconds)
+        row.per_second.append(len(times) / result.seconds)
         row.p50_ms.append(times[len(times) // 2] * 1000)
         row.p99_ms.append(times[int(len(times) * 0.99)] * 1000)
 
