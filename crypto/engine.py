@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Mapping
+from functools import cached_property
 
 from crypto import asymmetric, blobs, context
 from crypto.algorithms import Encryption, Signing
@@ -30,6 +31,19 @@ class Engine:
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
+
+    # Asked once: a look at a protocol takes a third of the time of an ECDSA signature.
+    @cached_property
+    def _signer(self) -> Signer | None:
+        return self.provider if isinstance(self.provider, Signer) else None
+
+    @cached_property
+    def _decrypter(self) -> PrivateDecrypter | None:
+        return self.provider if isinstance(self.provider, PrivateDecrypter) else None
+
+    @cached_property
+    def _mac(self) -> Mac | None:
+        return self.provider if isinstance(self.provider, Mac) else None
 
     def generate(self, spec: Spec, identity: Identity) -> Material:
         return self.provider.generate(spec, identity)
@@ -75,9 +89,9 @@ class Engine:
 
     def sign(self, material: Material, algorithm: Signing, digest: bytes) -> bytes:
         """The caller has checked that algorithm, spec and length of the digest fit."""
-        if not isinstance(self.provider, Signer):
+        if self._signer is None:
             raise Unsupported(algorithm.name)
-        return self.provider.sign(material, algorithm, digest)
+        return self._signer.sign(material, algorithm, digest)
 
     def verify(self, material: Material, algorithm: Signing, digest: bytes, signature: bytes) -> bool:
         """Public arithmetic: no provider is asked."""
@@ -87,14 +101,14 @@ class Engine:
         return asymmetric.encrypt(material.public, algorithm, plaintext)
 
     def private_decrypt(self, material: Material, algorithm: Encryption, ciphertext: bytes) -> bytes:
-        if not isinstance(self.provider, PrivateDecrypter):
+        if self._decrypter is None:
             raise Unsupported(algorithm.name)
-        return self.provider.private_decrypt(material, algorithm, ciphertext)
+        return self._decrypter.private_decrypt(material, algorithm, ciphertext)
 
     def mac(self, material: Material, hash_name: str, message: bytes) -> bytes:
-        if not isinstance(self.provider, Mac):
+        if self._mac is None:
             raise Unsupported(hash_name)
-        return self.provider.mac(material, hash_name, message)
+        return self._mac.mac(material, hash_name, message)
 
     def destroy(self, material: Material) -> None:
         self.provider.destroy(material)

@@ -35,12 +35,21 @@ def gcm_encrypt(spec: Spec, raw: bytes, plaintext: bytes, aad: bytes) -> bytes:
     return iv + cipher.update(plaintext) + cipher.finalize() + cipher.tag
 
 
-def gcm_decrypt(spec: Spec, raw: bytes, sealed: bytes, aad: bytes) -> bytes:
+def _aes_decrypt(cipher: AESGCM, sealed: bytes, aad: bytes) -> bytes:
     if len(sealed) < IV + TAG:
         raise BadCiphertext
     try:
-        if spec.family == "AES":
-            return AESGCM(raw).decrypt(sealed[:IV], sealed[IV:], aad)
+        return cipher.decrypt(sealed[:IV], sealed[IV:], aad)
+    except InvalidTag:
+        raise BadCiphertext from None
+
+
+def gcm_decrypt(spec: Spec, raw: bytes, sealed: bytes, aad: bytes) -> bytes:
+    if spec.family == "AES":
+        return _aes_decrypt(AESGCM(raw), sealed, aad)
+    if len(sealed) < IV + TAG:
+        raise BadCiphertext
+    try:
         if spec.family != "SM4":
             raise Unsupported(spec.name)
         cipher = Cipher(algorithms.SM4(raw), modes.GCM(sealed[:IV], sealed[-TAG:])).decryptor()
@@ -100,6 +109,8 @@ class RawKeys(ABC):
         return cipher
 
     def decrypt(self, material: Material, sealed: bytes, aad: bytes) -> bytes:
+        if material.kept is not None and material.spec.family == "AES":
+            return _aes_decrypt(self._cipher(material.kept, material), sealed, aad)
         return gcm_decrypt(material.spec, self._open(material), sealed, aad)
 
     def sign(self, material: Material, algorithm: Signing, digest: bytes) -> bytes:

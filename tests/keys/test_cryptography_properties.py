@@ -8,9 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from base.refusal import Refused
 from crypto.algorithms import ENCRYPTIONS, SIGNINGS, encryption_for, mac_for, signing_for
 from crypto.specs import ENCRYPT_DECRYPT, SIGN_VERIFY, SPECS
 from keys import operations
+from keys.operations import using
 from tests.keys.calls import outcome, version_of
 
 CONTEXTS = st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3)
@@ -135,3 +137,15 @@ def test_any_bytes_are_a_bad_ciphertext_and_never_an_accident(alice, ring, spec,
     call = lambda: operations.asymmetric_decrypt(alice(), key, key_version_id=version_of(key), algorithm=algorithm,  # noqa: E731
                                                  ciphertext_blob=b64(sealed))
     assert outcome(call) == "InvalidParameter"
+
+
+@given(st.text(alphabet="AZaz09+/=\n _-é", max_size=12) | BYTES.map(b64) | BYTES.map(lambda raw: b64(raw)[:-1]))
+def test_the_length_of_base64_is_that_of_its_bytes(text):
+    try:
+        expected = len(using.from_base64("Plaintext", text))
+    except Refused as refused:
+        with pytest.raises(Refused) as again:
+            using.base64_length("Plaintext", text)
+        assert again.value.first == refused.first
+    else:
+        assert using.base64_length("Plaintext", text) == expected
