@@ -6,6 +6,7 @@ Source: reference `api/README.md` 1, 2.1, 2.2 and 9. Host is not looked at: SDKs
 from __future__ import annotations
 
 import re
+import string
 from binascii import a2b_qp
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -23,7 +24,10 @@ Pairs = tuple[tuple[str, str], ...]
 _BROKEN_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,64}")
 # Encoded as signatures encode: unreserved characters as they are, every other byte as %XX in upper case.
-VALUE = rb"(?:[A-Za-z0-9._~-]++|%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF]))*+"
+_ESCAPED = rb"(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF])"
+VALUE = rb"(?:[A-Za-z0-9._~-]++|%" + _ESCAPED + rb")*+"
+_PLAIN = (string.ascii_letters + string.digits + "._~-%").encode()
+_NO_ESCAPE = re.compile(rb"%(?!" + _ESCAPED + rb")")
 _CANONICAL = re.compile(rb"(?:[A-Za-z0-9._~-]++=" + VALUE + rb"(?:&(?!\Z)|\Z))++")
 
 
@@ -93,6 +97,11 @@ def decode_canonical(raw: bytes) -> Pairs | None:
     except UnicodeDecodeError:
         return None
     return tuple(pairs)
+
+
+def is_value(raw: bytes) -> bool:
+    """Whether all of it fits `VALUE`: nothing but unreserved characters and good escapes. Half the time over long Base64."""
+    return not raw.translate(None, _PLAIN) and not _NO_ESCAPE.search(raw)
 
 
 def decode_value(value: str) -> str:

@@ -26,7 +26,7 @@ from tests.live import ROOT, Product, descendants
 from tests.parts import answers, end, free_port, wait_for
 
 ROUNDS = int(os.environ.get("KMS_BENCH_ROUNDS", "5"))
-REQUESTS = int(os.environ.get("KMS_BENCH_REQUESTS", "4000"))
+REQUESTS = int(os.environ.get("KMS_BENCH_REQUESTS", "10000"))
 CONNECTIONS = 64
 TICKS = os.sysconf("SC_CLK_TCK")
 CORES = sorted(os.sched_getaffinity(0))

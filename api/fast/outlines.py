@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from api.fast import plans
-from api.request import VALUE, Request, decode_value
+from api.request import Request, decode_value, is_value
 from api.signatures import headers, v3
 from api.signatures.claim import Claim
 from api.signatures.encoding import same
 
 MOST = 2  # of one connection
 _END = b"\r\n\r\n"
-_PAYLOAD = re.compile(VALUE)
 _DATE = re.compile(rb"[0-9TZ:-]{20}")
 _NONCE = re.compile(rb"[0-9A-Za-z-]{1,128}")
 
@@ -66,7 +65,7 @@ class Outline:
         if not self.payload:
             return Found(b"", date, nonce, signature, "") if payload == b"" else None
         try:
-            return Found(payload, date, nonce, signature, decode_value(payload.decode())) if _PAYLOAD.fullmatch(payload) else None
+            return Found(payload, date, nonce, signature, decode_value(payload.decode())) if is_value(payload) else None
         except UnicodeDecodeError:
             return None
 
