@@ -74,8 +74,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """events: newest first. older: what `before` is for the next step; 0 at the beginning of the trail. looked_to: the time
-    of the oldest event that was looked at; None where there was none. full: the page is full, so older ones may fit too."""
+    """events: newest first. older: what `before` is for the next step; 0 where nothing is left. looked_to: the time of the
+    oldest event that was looked at; None at the beginning of the trail. full: the page is full, so older ones may fit too."""
 
     events: list[Event]
     older: int
@@ -84,8 +84,7 @@ class Found:
 
 
 def find(account: str, wanted: Wanted, *, before: int = 0, size: int = 50, look: int = LOOK) -> Found:
-    """Events of `account` with ids below `before` (0: the newest). A fixed number of queries, and one more for each time that is
-    given."""
+    """Events of `account` with ids below `before` (0: the newest). Two queries, and one more for each time that is given."""
     rows, condition = Event.objects.filter(account=account).order_by("-id"), wanted.condition()
     if wanted.until is not None:
         limit = _first(account, wanted.until, before="<=")
@@ -94,13 +93,14 @@ def find(account: str, wanted: Wanted, *, before: int = 0, size: int = 50, look:
         rows = rows.filter(id__lt=before)
     if wanted.since is not None:
         rows = rows.filter(id__gte=_first(account, wanted.since, before="<") or 2**62)
-    bottom = rows.values_list("id", flat=True)[look - 1:look].first() or 0 if condition else 0
-    events = list(rows.filter(condition, id__gte=bottom)[:size])
+    looked: list[tuple[int, datetime]] = list(rows.values_list("id", "at")[look - 1:look + 1]) if condition else []
+    bottom, at = looked[0] if looked else (0, None)
+    events = list(rows.filter(condition, id__gte=bottom)[:size + 1])
+    more, events = len(events) > size or len(looked) > 1, events[:size]
     full = len(events) == size
-    oldest = events[-1].pk if full else bottom
-    at = rows.filter(id__gte=oldest).order_by("id").values_list("at", flat=True).first()
-    more = oldest > 0 and rows.filter(id__lt=oldest).exists()
-    return Found(events, oldest if more else 0, at, full)
+    if full:
+        bottom, at = events[-1].pk, events[-1].at
+    return Found(events, bottom if more else 0, at, full)
 
 
 def _first(account: str, moment: datetime, *, before: str) -> int:

@@ -72,11 +72,21 @@ def test_it_narrows(story, wanted, expected):
     assert numbers(searching.find(story, wanted, size=50)) == expected
 
 
-def test_the_number_of_queries_does_not_grow(story, django_assert_max_num_queries):
-    with django_assert_max_num_queries(6):
-        searching.find(story, Wanted(principal="bob"))
-    with django_assert_max_num_queries(6):
-        searching.find(story, Wanted(principal="bob", since=START, until=START + timedelta(hours=50)))
+@pytest.mark.parametrize(("wanted", "queries"), [
+    (Wanted(), 1), (Wanted(principal="bob"), 2), (Wanted(principal="nobody"), 2), (Wanted(since=START), 2),
+    (Wanted(principal="bob", since=START, until=START + timedelta(hours=50)), 4)])
+def test_the_number_of_queries_does_not_grow(story, django_assert_num_queries, wanted, queries):
+    for look in (searching.LOOK, 20):
+        with django_assert_num_queries(queries):
+            searching.find(story, wanted, look=look)
+
+
+def test_the_last_page_says_that_nothing_is_left(story):
+    for wanted, size in ((Wanted(principal="bob", object_id="key-"), 10), (Wanted(object_id="key-"), 100), (Wanted(), 200)):
+        found = searching.find(story, wanted, size=size)
+        assert (len(found.events) >= 10, found.older) == (True, 0)
+    assert searching.find(story, Wanted(principal="bob", object_id="key-"), size=9).older
+    assert searching.find(story, Wanted(principal="bob", object_id="key-"), size=1, look=10).older
 
 
 @pytest.mark.parametrize("hour", [-1, 0, 3, 3.5, 4, 9, 10])
