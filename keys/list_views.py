@@ -54,7 +54,7 @@ def key_list(request: HttpRequest) -> HttpResponse:
     found = operations.browse_keys(caller, wish, size=pages.page_size(request), after=request.GET.get("after", ""),
                                    before=request.GET.get("before", ""), selection=chosen)
     return page(request, "keys/list.html", fragments=("list",), found=found, rows=showing.rows(caller, found.items),
-                count=chosen.count(), chips=[] if default else _chips(caller), groups=None, **more)
+                count=chosen.count(found), chips=[] if default else _chips(caller), groups=None, **more)
 
 
 def _chips(caller: Caller) -> list[dict[str, Any]]:
