@@ -16,11 +16,11 @@ from base.refusal import Refusal, Refused
 from instances.models import Instance, WrappingKey
 from instances.states import Status
 from keys import moving, states
-from keys.list_models import LIST_INDEXES, AccountUse, BulkItem, BulkRun, InstanceTally, KeyWord
+from keys.list_models import LIST_INDEXES, AccountUse, BulkItem, BulkRun, InstanceTally, KeyTally, KeyWord
 from keys.states import State
 
 __all__ = ["AccountUse", "Alias", "BulkItem", "BulkRun", "ImportToken", "InstanceTally", "Key", "KeyMaterial", "KeyQuerySet",
-           "KeyTag", "KeyUse", "KeyVersion", "KeyWord", "SpareMaterial", "UseCursor"]
+           "KeyTag", "KeyTally", "KeyUse", "KeyVersion", "KeyWord", "SpareMaterial", "UseCursor"]
 
 
 # Not a negation: what is null in the join belongs to keys outside instances.
