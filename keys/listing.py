@@ -106,11 +106,11 @@ class Selection:
         how = self.shown
         return lists.window(how.rows, how.order, size=size, after=after, before=before, among=how.among, inside=how.inside)
 
-    def count(self, seen: lists.Window | None = None) -> lists.Count:
-        """seen: a page of it that has been read."""
+    def count(self, seen: lists.Window | None = None, cap: int | None = None) -> lists.Count:
+        """seen: a page of it that has been read. cap: as `access.lists.count` takes it."""
         how = self.counted
         look = seen.look if seen is not None and how is self.shown else None
-        return self.known or lists.count(how.rows, how.order, how.among, how.inside, look)
+        return self.known or lists.count(how.rows, how.order, how.among, how.inside, look, cap)
 
 
 def select(caller: Caller, wish: Asked) -> Selection:
