@@ -54,7 +54,10 @@ class KeyQuerySet(models.QuerySet["Key"]):
         """Without the destroyed, and without those whose date or whose instance's release has come but whose sweep has not
         (`states.state_at`)."""
         due = Q(state=State.PENDING_DELETION, delete_at__lte=now)
-        return self.filter(_LIVING_HOME).exclude(state=State.DESTROYED).exclude(due & ~self._held(now))
+        return self.in_living_homes().exclude(state=State.DESTROYED).exclude(due & ~self._held(now))
+
+    def in_living_homes(self) -> KeyQuerySet:
+        return self.filter(_LIVING_HOME)
 
     @staticmethod
     def _held(now: datetime) -> Q:
