@@ -28,12 +28,17 @@ _FIRST = """
 WITH RECURSIVE span(low, step) AS (
     SELECT CAST(0 AS bigint), CAST(4611686018427387904 AS bigint)
     UNION ALL
-    SELECT low + CASE WHEN (SELECT at {before} %(moment)s FROM audit_event WHERE account = %(account)s AND id >= low + step
-                            ORDER BY id LIMIT 1) THEN step ELSE 0 END, step / 2
+    SELECT low + CASE WHEN (SELECT account = %(account)s AND at {before} %(moment)s FROM audit_event
+                            WHERE {from_step} ORDER BY account, id LIMIT 1) THEN step ELSE 0 END, step / 2
     FROM span WHERE step > 0
 )
-SELECT id FROM audit_event WHERE account = %(account)s AND id > (SELECT MAX(low) FROM span) ORDER BY id LIMIT 1
+SELECT CASE WHEN account = %(account)s THEN id ELSE 0 END FROM audit_event WHERE {behind} ORDER BY account, id LIMIT 1
 """
+_FROM_STEP, _BEHIND = "account = %(account)s AND id >= low + step", "account = %(account)s AND id > (SELECT MAX(low) FROM span)"
+# PostgreSQL may take the order of ids alone for a walk over the events of all accounts; in the order of both columns it cannot.
+# SQLite takes such a comparison for one of the first column.
+_ROWS_FROM_STEP = "(account, id) >= (%(account)s, low + step)"
+_ROWS_BEHIND = "(account, id) > (%(account)s, (SELECT MAX(low) FROM span))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +110,10 @@ def find(account: str, wanted: Wanted, *, before: int = 0, size: int = 50, look:
 
 def _first(account: str, moment: datetime, *, before: str) -> int:
     """The id of the first event that is not `before` the moment: ``<`` it, or ``<=`` it; 0 where there is none."""
+    postgres = connection.vendor == "postgresql"
+    from_step, behind = (_ROWS_FROM_STEP, _ROWS_BEHIND) if postgres else (_FROM_STEP, _BEHIND)
     with connection.cursor() as cursor:
-        cursor.execute(_FIRST.format(before=before),
+        cursor.execute(_FIRST.format(before=before, from_step=from_step, behind=behind),
                        {"account": account, "moment": connection.ops.adapt_datetimefield_value(moment)})
         found = cursor.fetchone()
     return int(found[0]) if found else 0
