@@ -31,7 +31,7 @@ ORDERS: dict[str, Order] = {
     "newest": Order(("created_at", "id"), descending=True), "oldest": Order(("created_at", "id")),
     "idle": Order(("idle_since", "id")), "used": Order(("idle_since", "id"), descending=True),
 }
-BY_NAME = Order(("name", "id"))
+BY_NAME = Order(("name",))  # of the aliases of one account, where it is unique
 # The tab of customer master keys, and the groups of the tab of default keys (reference `console-ux.md` 4.4).
 GROUPS: dict[str, Q] = {
     "customer": Q(kind=Key.Kind.CUSTOMER, edition=Key.Edition.V3),
