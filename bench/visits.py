@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from urllib.parse import urlencode
 import django
 
 Visit = Callable[[], object]
-EVENTS_BETWEEN = 40
+EVENTS = (40, 80)  # of the trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +146,13 @@ def addresses(spots: Spots, account: str) -> Iterator[tuple[str, str, str, dict[
         yield "timeline", f"timeline, {kind}", "/timeline/", {"kind": kind}
     yield "audit", "audit log", "/audit/", {}
     since, until = times(account)
+    day = moment(timedelta(days=200))
     for name, query in (("everything", {"show": "all"}), ("refused", {"outcome": "refused"}),
                         ("of a person", {"principal": "admin"}), ("an action", {"action": "CreateKey"}),
                         ("of a key", {"object": spots.key}),
-                        ("a request", {"request": spots.event}), ("up to a day", {"until": until}),
+                        ("a request", {"request": spots.event}), ("up to a day", {"until": day}),
                         ("between two times", {"since": since, "until": until}),
-                        ("of a person up to a day", {"principal": "admin", "until": until}),
+                        ("of a person up to a day", {"principal": "admin", "until": day}),
                         ("a person nobody knows", {"principal": "nobody"})):
         yield "audit", f"audit log, {name}", "/audit/", query
     for text in ("pay", "zeppelin", spots.key, spots.key[:12], "nothing of the kind"):
@@ -164,15 +166,19 @@ def addresses(spots: Spots, account: str) -> Iterator[tuple[str, str, str, dict[
         yield "other", name, path, {}
 
 
+def moment(ago: timedelta) -> str:
+    from base import clock
+
+    return (clock.now() - ago).strftime("%Y-%m-%dT%H:%M")
+
+
 def times(account: str) -> list[str]:
-    """Two in the middle of the trail. As many events lie between them in every estate, so that a page of them costs the same to
-    draw."""
+    """Two early in the trail, where visits add nothing. As many events lie between them in every estate, so that a page of them
+    costs the same to draw."""
     from audit.models import Event
 
-    rows = Event.objects.filter(account=account).order_by("id").values_list("id", "at")
-    first, last = rows.first() or (0, None), rows.last() or (0, None)
-    between = list(rows.filter(id__gte=(first[0] + last[0]) // 2)[:EVENTS_BETWEEN])
-    return [between[place][1].strftime("%Y-%m-%dT%H:%M") for place in (0, -1)]
+    rows = Event.objects.filter(account=account).order_by("id").values_list("at", flat=True)
+    return [rows[place].strftime("%Y-%m-%dT%H:%M") for place in EVENTS]
 
 
 def cursors(spots: Spots, account: str) -> dict[str, dict[str, str]]:
