@@ -47,7 +47,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """n: exact; or ``CAP`` where there are more; or about, as somebody counted earlier; or at least, among the first ``LOOK``."""
+    """n: exact; or the cap where there are more; or about, as somebody counted earlier; or at least, among the first ``LOOK``."""
 
     n: int
     more: bool = False
@@ -56,15 +56,25 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """end: where a look at the first ``LOOK`` rows of a list ends; None where there are no more. found: how many fit among them,
+    where a page has shown them all."""
+
+    end: list[Any] | None
+    found: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """Some rows of a list. next, previous: what asks for the rows after and before these, empty at the ends. cut: nobody looked
-    further, so these may be fewer than fit on the page, and the search goes on with the next."""
+    further, so these may be fewer than fit on the page, and the search goes on with the next. look: of the first page."""
 
     items: list[Any]
     size: int
     next: str
     previous: str
     cut: bool = False
+    look: Look | None = None
 
 
 def begins(field: str, text: str) -> Q:
@@ -96,15 +106,20 @@ def few(ids: QuerySet[Any]) -> set[Any] | None:
     return set(found) if len(found) <= CAP else None
 
 
-def count(rows: QuerySet[Any], order: Order | None = None, among: QuerySet[Any] | None = None, inside: bool = False) -> Count:
+def count(rows: QuerySet[Any], order: Order | None = None, among: QuerySet[Any] | None = None, inside: bool = False,
+          look: Look | None = None, cap: int | None = None) -> Count:
     """order: that of an index over the rows, without which PostgreSQL would rather read the table from its beginning; SQLite
-    would sort. among, inside: as `window` takes them; then only the first ``LOOK`` are looked at."""
-    end = None
-    if order is not None:
-        rows, end = _within(rows, order, among, inside=inside)
+    would sort. among, inside: as `window` takes them; then only the first ``LOOK`` are looked at. look: of a page that was read
+    in the same way, and need not be repeated. cap: ``CAP`` unless said."""
+    if look is not None and look.found is not None:
+        return Count(look.found, least=True)
+    cap, end = CAP if cap is None else cap, None
+    if order is not None and among is not None:
+        end = look.end if look is not None else _end(among, order)
+        rows = _within(rows, order, among, end, inside=inside)
     ordered = order.columns() if order is not None and connection.vendor == "postgresql" else ()
-    found = rows.order_by(*ordered)[:CAP + 1].count()
-    return Count(min(found, CAP), found > CAP, least=end is not None and found <= CAP)
+    found = rows.order_by(*ordered)[:cap + 1].count()
+    return Count(min(found, cap), found > cap, least=end is not None and found <= cap)
 
 
 def estimate(counted: int) -> Count:
@@ -125,7 +140,10 @@ def window(rows: QuerySet[Any], order: Order, *, size: int, after: str = "", bef
     if edge is not None:
         rows = rows.filter(_beyond(order, edge, descending=descending))
         among = among.filter(_beyond(order, edge, descending=descending)) if among is not None else None
-    rows, end = _within(rows, order, among, inside=inside, reverse=back)
+    end = None
+    if among is not None:
+        end = _end(among, order, reverse=back)
+        rows = _within(rows, order, among, end, inside=inside, reverse=back)
     found = list(rows.order_by(*order.columns(reverse=back))[:size + 1])
     more, items = len(found) > size, found[:size]
     if back:
@@ -141,7 +159,9 @@ def window(rows: QuerySet[Any], order: Order, *, size: int, after: str = "", bef
         # Nobody knows what comes after the last that was looked at, so the reader may go on there.
         first, last = (end, last) if back else (first, end)
     has_next, has_previous = (edge is not None, more or cut) if back else (more or cut, edge is not None)
-    return Window(items, size, _cursor(last) if last and has_next else "", _cursor(first) if first and has_previous else "", cut)
+    look = Look(end, len(items) if cut else None) if among is not None and edge is None else None
+    return Window(items, size, _cursor(last) if last and has_next else "", _cursor(first) if first and has_previous else "", cut,
+                  look)
 
 
 def chunks(rows: QuerySet[Any], order: Order) -> Iterator[list[Any]]:
@@ -172,15 +192,12 @@ def _upto(order: Order, edge: list[Any], *, descending: bool) -> Q:
     return Q(**{f"{order.fields[0]}__{bound}": edge[0]}) & (_beyond(order, edge, descending=not descending) | same)
 
 
-def _within(rows: QuerySet[Any], order: Order, among: QuerySet[Any] | None, *, inside: bool,
-            reverse: bool = False) -> tuple[QuerySet[Any], list[Any] | None]:
-    """(those of `rows` that one look sees, where it ends)"""
-    if among is None:
-        return rows, None
-    end = _end(among, order, reverse=reverse)
+def _within(rows: QuerySet[Any], order: Order, among: QuerySet[Any], end: list[Any] | None, *, inside: bool,
+            reverse: bool = False) -> QuerySet[Any]:
+    """Those of `rows` that one look sees."""
     if inside:
-        return rows.filter(pk__in=_looked_at(among, order, reverse=reverse)), end
-    return rows if end is None else rows.filter(_upto(order, end, descending=order.descending != reverse)), end
+        return rows.filter(pk__in=_looked_at(among, order, reverse=reverse))
+    return rows if end is None else rows.filter(_upto(order, end, descending=order.descending != reverse))
 
 
 def _end(among: QuerySet[Any], order: Order, *, reverse: bool = False) -> list[Any] | None:

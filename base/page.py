@@ -16,7 +16,7 @@ class Page:
     size: int
 
     @classmethod
-    def of(cls, rows: Any, number: int, size: int) -> Page:
-        """The page of an ordered query (anything that can be sliced and counted)."""
+    def of(cls, rows: Any, number: int, size: int, total: int | None = None) -> Page:
+        """The page of an ordered query (anything that can be sliced and counted). total: where it is known."""
         start = (number - 1) * size
-        return cls(list(rows[start:start + size]), rows.count(), number, size)
+        return cls(list(rows[start:start + size]), rows.count() if total is None else total, number, size)

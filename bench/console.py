@@ -134,7 +134,7 @@ def table(database: str, rows: list[Row]) -> Iterator[str]:
     yield "|---|--:|--:|--:|--:|--:|"
     for row in rows:
         (small, large), wall = map(statistics.median, row.cpu), statistics.median(row.wall[1])
-        counts = "/".join(map(str, sorted(set(row.queries))))
+        counts = "/".join(map(str, dict.fromkeys(row.queries)))
         mark = " (!)" if row.ratio > BAR else ""
         yield f"| {row.name} | {small:.1f} ms | {large:.1f} ms | {row.ratio:.2f}{mark} | {wall:.1f} ms | {counts} |"
 

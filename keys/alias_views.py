@@ -43,7 +43,7 @@ def alias_list(request: HttpRequest) -> HttpResponse:
              "why_not_repoint": _why_not_repoint(caller, alias),
              "blocked": showing.blocked(caller, alias.key, ["DeleteAlias"])} for alias in found.items]
     return page(request, "keys/aliases.html", fragments=("list",), found=found, rows=rows, text=text, filtered=bool(text),
-                count=chosen.count(), address=asked.urlencode())
+                count=chosen.count(found), address=asked.urlencode())
 
 
 @require_safe

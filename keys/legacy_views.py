@@ -70,7 +70,7 @@ def key_list(request: HttpRequest) -> HttpResponse:
     found = operations.browse_keys(caller, wish, size=pages.page_size(request), after=request.GET.get("after", ""),
                                    before=request.GET.get("before", ""), selection=chosen)
     return _page(request, "v1/list.html", found=found, rows=showing.rows(caller, found.items), wish=wish,
-                 count=chosen.count(), against=_why_not_create(caller))
+                 count=chosen.count(found), against=_why_not_create(caller))
 
 
 def _why_not_create(caller: Caller) -> tuple[Any, ...]:

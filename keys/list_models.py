@@ -1,5 +1,5 @@
 """Tables and indexes behind the pages over many keys: words to search by, changes of many keys at once, uses of a whole account,
-and how much is in a large instance."""
+and how much there is where that is much."""
 
 from __future__ import annotations
 
@@ -104,3 +104,18 @@ class InstanceTally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.instance_id} {self.units}"
+
+
+class KeyTally(models.Model):
+    """How many keys there are of a sort, as `keys.tallies` last counted them; none where they are few enough to be counted when
+    asked."""
+
+    sort = models.CharField(max_length=32, primary_key=True)
+    keys = models.PositiveBigIntegerField()
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "key tallies"
+
+    def __str__(self) -> str:
+        return f"{self.sort} {self.keys}"

@@ -31,7 +31,7 @@ ORDERS: dict[str, Order] = {
     "newest": Order(("created_at", "id"), descending=True), "oldest": Order(("created_at", "id")),
     "idle": Order(("idle_since", "id")), "used": Order(("idle_since", "id"), descending=True),
 }
-BY_NAME = Order(("name", "id"))
+BY_NAME = Order(("name",))  # of the aliases of one account, where it is unique
 # The tab of customer master keys, and the groups of the tab of default keys (reference `console-ux.md` 4.4).
 GROUPS: dict[str, Q] = {
     "customer": Q(kind=Key.Kind.CUSTOMER, edition=Key.Edition.V3),
@@ -94,19 +94,23 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """rows: what a wish describes, unordered; shown: how a page reads it, counted: how its number is found."""
+    """rows: what a wish describes, unordered; shown: how a page reads it, counted: how its number is found; known: that number,
+    where choosing how to read has told it."""
 
     rows: QuerySet[Any]
     shown: Part
     counted: Part
+    known: lists.Count | None = None
 
     def window(self, *, size: int, after: str = "", before: str = "") -> lists.Window:
         how = self.shown
         return lists.window(how.rows, how.order, size=size, after=after, before=before, among=how.among, inside=how.inside)
 
-    def count(self) -> lists.Count:
+    def count(self, seen: lists.Window | None = None, cap: int | None = None) -> lists.Count:
+        """seen: a page of it that has been read. cap: as `access.lists.count` takes it."""
         how = self.counted
-        return lists.count(how.rows, how.order, how.among, how.inside)
+        look = seen.look if seen is not None and how is self.shown else None
+        return self.known or lists.count(how.rows, how.order, how.among, how.inside, look, cap)
 
 
 def select(caller: Caller, wish: Asked) -> Selection:
@@ -251,14 +255,17 @@ def _holding(account: str, parts: list[str]) -> tuple[set[str] | None, Callable[
 
 
 def select_aliases(caller: Caller, text: str) -> Selection:
-    """Aliases of living keys: name or key id begins with `text`, or the name holds its words. An empty text narrows nothing."""
+    """Aliases of living keys: name or key id begins with `text`, or the name holds its words. An empty text narrows nothing.
+
+    Of many names nobody tests whether their keys live, only to say that they are many: names go with their keys, at the latest
+    with the next sweep."""
     mine, text = Alias.objects.filter(account_id=caller.account), plain(text)
     condition, led, bound = _alias_rows(caller.account, text) if text else (Q(), False, None)
     living = Exists(Key.objects.of(caller.account).living(caller.at).filter(pk=OuterRef("key")))
     first = Alias.objects.filter(quiet("account_id", caller.account)) if led else mine
     rows = first.filter(condition, living).select_related("key__instance")
     part = Part(rows, BY_NAME, None if bound is None else mine.filter(bound))
-    return Selection(rows, part, part)
+    return Selection(rows, part, part, lists.Count(lists.CAP, more=True) if bound else None)
 
 
 def _alias_rows(account: str, text: str) -> tuple[Q, bool, Q | None]:

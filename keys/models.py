@@ -16,11 +16,11 @@ from base.refusal import Refusal, Refused
 from instances.models import Instance, WrappingKey
 from instances.states import Status
 from keys import moving, states
-from keys.list_models import LIST_INDEXES, AccountUse, BulkItem, BulkRun, InstanceTally, KeyWord
+from keys.list_models import LIST_INDEXES, AccountUse, BulkItem, BulkRun, InstanceTally, KeyTally, KeyWord
 from keys.states import State
 
 __all__ = ["AccountUse", "Alias", "BulkItem", "BulkRun", "ImportToken", "InstanceTally", "Key", "KeyMaterial", "KeyQuerySet",
-           "KeyTag", "KeyUse", "KeyVersion", "KeyWord", "SpareMaterial", "UseCursor"]
+           "KeyTag", "KeyTally", "KeyUse", "KeyVersion", "KeyWord", "SpareMaterial", "UseCursor"]
 
 
 # Not a negation: what is null in the join belongs to keys outside instances.
@@ -54,7 +54,10 @@ class KeyQuerySet(models.QuerySet["Key"]):
         """Without the destroyed, and without those whose date or whose instance's release has come but whose sweep has not
         (`states.state_at`)."""
         due = Q(state=State.PENDING_DELETION, delete_at__lte=now)
-        return self.filter(_LIVING_HOME).exclude(state=State.DESTROYED).exclude(due & ~self._held(now))
+        return self.in_living_homes().exclude(state=State.DESTROYED).exclude(due & ~self._held(now))
+
+    def in_living_homes(self) -> KeyQuerySet:
+        return self.filter(_LIVING_HOME)
 
     @staticmethod
     def _held(now: datetime) -> Q:

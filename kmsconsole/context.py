@@ -15,6 +15,7 @@ from access import freezes, lists
 from access.models import Role
 from base import clock
 from instances.models import Instance
+from keys import creation
 from keys.listing import GROUPS, ORDERS
 from keys.models import Key
 
@@ -57,7 +58,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             "key_count": _about(lists.count(Key.objects.of(caller.account).living(caller.at), NEWEST)),
             "instance_count": Instance.objects.of(caller.account).filter(released_at=None).count(),
             "role": ROLES.get(request.user.role, ""),  # type: ignore[union-attr]
-            "legacy_count": lists.count(Key.objects.of(caller.account).living(caller.at).filter(GROUPS["old"]), NEWEST),
+            "legacy_count": lists.count(Key.objects.of(caller.account).living(caller.at).filter(GROUPS["old"]), NEWEST,
+                                        cap=creation.LEGACY_KEYS),
             "freeze": freezes.freeze_of(caller.account, caller.at),
             "demo": account is not None and account.demo_at is not None,
             "region": settings.KMS_REGION,

@@ -15,8 +15,8 @@ from access import lists
 from api import metrics
 from base import clock
 from instances.models import Instance
+from keys import tallies
 from keys.models import Key
-from keys.states import State
 from kmsconsole.models import Heartbeat, SweepRun
 from kmsconsole.schedule import CLOCK, SWEEPS
 
@@ -50,8 +50,8 @@ def _families() -> Iterator[Metric]:
             age.add_metric([run.name], (clock.real_now() - run.at).total_seconds())
             changes.add_metric([run.name], run.changes)
         yield from (age, changes)
-    pending = Key.objects.filter(state=lists.literal(State.PENDING_DELETION), delete_at__isnull=False)
-    yield GaugeMetricFamily("kms_keys_pending_deletion", "Keys whose deletion is scheduled", pending.count())
+    yield GaugeMetricFamily("kms_keys_pending_deletion", "Keys whose deletion is scheduled; of more than "
+                            f"{lists.CAP} the number of the last ten minutes", tallies.pending().n)
     yield GaugeMetricFamily("kms_keys_overdue_for_destruction", "Keys whose date has come and that no sweep has destroyed",
                             Key.objects.due_for_destruction(now).order_by().count())
     there = Instance.objects.filter(released_at=None)

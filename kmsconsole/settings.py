@@ -116,6 +116,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "kmsconsole.middleware.caller",
+    "kmsconsole.middleware.no_nul",
 ]
 ROOT_URLCONF = "kmsconsole.urls"
 WSGI_APPLICATION = "kmsconsole.wsgi.application"

@@ -14,7 +14,7 @@ from base import ids
 from base.caller import Caller
 from base.page import Page
 from base.refusal import Refusal, Refused
-from keys import aliasing, listing, lookup, quota, words
+from keys import aliasing, listing, lookup, quota, totals, words
 from keys.gate import permit, reasons
 from keys.models import Alias, Key
 
@@ -93,7 +93,7 @@ def list_aliases(caller: Caller, *, page_number: int = 1, page_size: int = 10) -
     if denied := why_not_permitted(caller, "ListAliases"):
         raise Refused(*denied)
     rows = listing.select_aliases(caller, "").rows.order_by("name")
-    page = Page.of(rows, page_number, page_size)
+    page = Page.of(rows, page_number, page_size, totals.aliases(caller.account, caller.at))
     recording.record(caller, "ListAliases")
     return page
 

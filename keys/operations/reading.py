@@ -13,7 +13,7 @@ from audit import recording
 from base.caller import Caller
 from base.page import Page
 from base.refusal import Refusal, Refused
-from keys import listing
+from keys import listing, totals
 from keys.filters import filtered
 from keys.gate import permit
 from keys.models import Key, KeyVersion
@@ -51,7 +51,8 @@ def list_keys(caller: Caller, *, filters: Mapping[str, Sequence[str]] | None = N
     if denied := why_not_permitted(caller, "ListKeys"):
         raise Refused(*denied)
     rows = filtered(caller, filters or {}).filter(among or Q()).select_related("instance").order_by("-created_at", "-id")
-    page = Page.of(rows, page_number, page_size)
+    narrowed = among is not None or any((filters or {}).values())
+    page = Page.of(rows, page_number, page_size, None if narrowed else totals.keys(caller.account, caller.at))
     recording.record(caller, "ListKeys", filters=sorted(filters or {}))
     return page
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -91,9 +91,10 @@ def _moment(text: str) -> datetime | None:
     """What the browser's field for date and time sends, in the reader's zone; nonsense filters nothing."""
     try:
         found = parse_datetime(text)
-    except ValueError:
+        aware = timezone.make_aware(found) if found and timezone.is_naive(found) else found
+        return aware.astimezone(UTC) if aware else None
+    except (ValueError, OverflowError):
         return None
-    return timezone.make_aware(found) if found and timezone.is_naive(found) else found
 
 
 def _gone_back(found: Found) -> datetime | None:

@@ -135,6 +135,25 @@ def test_a_count_with_an_end_says_at_least(events, inside, monkeypatch):
     assert lists.count(fitting, BY_TIME, events, inside) == lists.Count(4)
 
 
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_a_count_goes_by_the_look_of_the_first_page(events, inside, size, monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(lists, "LOOK", 6)
+    fitting = events.filter(action="A1")
+    first = lists.window(fitting, BY_TIME, size=size, among=events, inside=inside)
+    with django_assert_num_queries(1 if size < 2 else 0):
+        assert lists.count(fitting, BY_TIME, events, inside, first.look) == lists.Count(2, least=True)
+    assert lists.window(fitting, BY_TIME, size=size, among=events, inside=inside, after=first.next).look is None
+    monkeypatch.setattr(lists, "LOOK", 13)
+    whole = lists.window(fitting, BY_TIME, size=size, among=events, inside=inside)
+    assert lists.count(fitting, BY_TIME, events, inside, whole.look) == lists.Count(4)
+
+
+def test_a_count_may_have_a_cap_of_its_own(events):
+    assert lists.count(events, BY_TIME, cap=11) == lists.Count(11, more=True)
+    assert lists.count(events, BY_TIME, cap=12) == lists.Count(12)
+
+
 def test_a_literal_is_a_word_of_ours():
     with pytest.raises(ValueError, match="drop"):
         lists.literal("x' or drop")

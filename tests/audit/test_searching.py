@@ -72,11 +72,40 @@ def test_it_narrows(story, wanted, expected):
     assert numbers(searching.find(story, wanted, size=50)) == expected
 
 
-def test_the_number_of_queries_does_not_grow(story, django_assert_max_num_queries):
-    with django_assert_max_num_queries(6):
-        searching.find(story, Wanted(principal="bob"))
-    with django_assert_max_num_queries(40):
-        searching.find(story, Wanted(since=START, until=START + timedelta(hours=50)))
+@pytest.mark.parametrize(("wanted", "queries"), [
+    (Wanted(), 1), (Wanted(principal="bob"), 2), (Wanted(principal="nobody"), 2), (Wanted(since=START), 2),
+    (Wanted(principal="bob", since=START, until=START + timedelta(hours=50)), 4)])
+def test_the_number_of_queries_does_not_grow(story, django_assert_num_queries, wanted, queries):
+    for look in (searching.LOOK, 20):
+        with django_assert_num_queries(queries):
+            searching.find(story, wanted, look=look)
+
+
+def test_the_last_page_says_that_nothing_is_left(story):
+    for wanted, size in ((Wanted(principal="bob", object_id="key-"), 10), (Wanted(object_id="key-"), 100), (Wanted(), 200)):
+        found = searching.find(story, wanted, size=size)
+        assert (len(found.events) >= 10, found.older) == (True, 0)
+    assert searching.find(story, Wanted(principal="bob", object_id="key-"), size=9).older
+    assert searching.find(story, Wanted(principal="bob", object_id="key-"), size=1, look=10).older
+
+
+@pytest.mark.parametrize("hour", [-1, 0, 3, 3.5, 4, 9, 10])
+def test_a_time_is_found_between_events_of_others_and_of_one_moment(alice, charlie, hour):
+    for number in range(10):
+        recording.record(charlie(at=START + timedelta(hours=number)), "EnableKey", ("key", "not-hers"))
+        for turn in range(number % 3 + 1):
+            recording.record(alice(at=START + timedelta(hours=number)), "EnableKey", ("key", f"key-{number}-{turn}"))
+    mine = Event.objects.filter(account=alice.account.pk, at__gte=START, at__lt=START + timedelta(days=1)).order_by("-id")
+    edge = START + timedelta(hours=hour)
+    since = searching.find(alice.account.pk, Wanted(since=edge, until=START + timedelta(hours=9)))
+    until = searching.find(alice.account.pk, Wanted(since=START, until=edge))
+    assert since.events == list(mine.filter(at__gte=edge))
+    assert until.events == list(mine.filter(at__lte=edge))
+
+
+def test_no_event_at_all(db):
+    found = searching.find("2000000000000001", Wanted(since=START, until=START))
+    assert (found.events, found.older, found.looked_to) == ([], 0, None)
 
 
 def test_by_request(alice, make_key):

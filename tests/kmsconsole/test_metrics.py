@@ -11,7 +11,10 @@ from django.core.management import call_command
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
+from access import lists
 from base import clock
+from keys import tallies
+from keys.models import KeyTally
 from keys.states import State
 from kmsconsole.celery import app
 from kmsconsole.models import Heartbeat, SweepRun
@@ -38,6 +41,26 @@ def test_it_counts_what_is_due(alice, make_key):
     assert 40 <= found.pop("kms_clock_heartbeat_age_seconds") < 60
     assert found == {"kms_keys_pending_deletion": 2, "kms_keys_overdue_for_destruction": 1, "kms_instances_expiring": 1,
                      "kms_instances_expired": 1}
+
+
+def test_many_scheduled_deletions_are_counted_by_the_clock(make_key, monkeypatch):
+    monkeypatch.setattr(lists, "CAP", 2)
+    for _ in range(3):
+        make_key(State.PENDING_DELETION)
+    assert numbers()["kms_keys_pending_deletion"] == 3
+    now = clock.now()
+    tallies.count_large(now)
+    make_key(State.PENDING_DELETION)
+    assert numbers()["kms_keys_pending_deletion"] == 3
+    tallies.count_large(now + tallies.EVERY / 2)
+    assert numbers()["kms_keys_pending_deletion"] == 3
+    tallies.count_large(now + tallies.EVERY)
+    assert numbers()["kms_keys_pending_deletion"] == 4
+    monkeypatch.setattr(lists, "CAP", 9)
+    make_key(State.PENDING_DELETION)
+    assert numbers()["kms_keys_pending_deletion"] == 5
+    tallies.count_large(now + tallies.EVERY)
+    assert not KeyTally.objects.exists()
 
 
 def test_a_clock_that_never_ran_has_no_age():

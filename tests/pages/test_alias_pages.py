@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 from django.urls import reverse
 
+from access import lists
 from audit.models import Event
 from keys import operations
 from keys.models import Alias
@@ -86,3 +87,11 @@ def test_the_list_can_be_searched(alices, alice, named, make_key):
     assert [row["alias"].name for row in alices.get("/aliases/").context["rows"]] == ["alias/other", NAME]
     assert [row["alias"].name for row in alices.get("/aliases/?q=shop").context["rows"]] == [NAME]
     assert alices.get("/aliases/?q=zzz").context["rows"] == []
+
+
+@pytest.mark.parametrize(("cap", "count"), [(2, lists.Count(2, more=True)), (3, lists.Count(3))])
+def test_many_names_are_said_to_be_many(alices, alice, make_key, monkeypatch, cap, count):
+    monkeypatch.setattr(lists, "CAP", cap)
+    for name in ("ca", "cb", "cc"):
+        operations.create_alias(alice(), make_key(), alias_name=f"alias/{name}")
+    assert alices.get("/aliases/?q=c").context["count"] == count

@@ -48,7 +48,8 @@ def test_older_ones_are_a_step_away(alices, make_key):
 
 
 @pytest.mark.parametrize("query", ["before=x", "before=99999999999999999999", "since=nonsense", "until=2026-13-45T99:99",
-                                   "size=7", "door=nowhere", "object=%00", "before=0"])
+                                   "since=0001-01-01T00:00", "since=0001-01-01T00:00%2B09:00", "until=9999-12-31T23:59:59.999999",
+                                   "until=9999-12-31T23:59-09:00", "size=7", "door=nowhere", "object=%00", "before=0"])
 def test_nonsense_in_the_address_opens_a_page(alices, instance, query):
     assert alices.get(f"/audit/?{query}").status_code == 200
 

@@ -162,3 +162,11 @@ def contrast(one, other):
 def test_colours_can_be_told_apart(front, ground, least, theme):
     known = tokens()
     assert contrast(known[front][theme], known[ground][theme]) >= least
+
+
+@pytest.mark.parametrize(("path", "status"), [
+    ("/keys/?q=%00", 200), ("/keys/?tag=%00&creator=%%0000", 200), ("/aliases/?q=%00", 200), ("/aliases/export.csv?q=%00", 200),
+    ("/search/?q=%00", 200), ("/why/?q=%00", 200), ("/audit/?object=%00", 200), ("/access/?q=%00", 200),
+    ("/aliases/delete/?name=%00", 404), ("/keys/%00/", 404), ("/instances/%00/", 404), ("/backups/%00/", 404)])
+def test_an_address_that_holds_a_nul_breaks_nothing(alices, instance, path, status):
+    assert alices.get(path).status_code == status

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import timedelta
 
 import pytest
 
 from access import operations as access
 from audit.models import Event
-from keys import bulk, operations
+from base import clock
+from keys import bulk, list_views, operations
 from keys.list_models import BulkItem, BulkRun
 from keys.models import Key, KeyTag
 from keys.states import State
@@ -45,6 +47,13 @@ def test_chips_carry_counts(alices, make_key, words):
     make_key(State.PENDING_DELETION)
     assert "Pending deletion 1" in words(alices.get("/keys/"))
     assert "state=PendingDeletion" in alices.get("/keys/").content.decode()
+
+
+def test_a_chip_counts_few_idle_keys(alices, make_key, words, monkeypatch):
+    monkeypatch.setattr(list_views, "MOST_IDLE", 1)
+    Key.objects.filter(pk__in=[make_key().pk for _ in range(2)]).update(idle_since=clock.now() - timedelta(days=100))
+    assert "Unused for 90 days more than 1 " in words(alices.get("/keys/"))
+    assert alices.get("/keys/?idle=90").context["count"].n == 2
 
 
 def test_groups_of_default_keys_that_are_long_have_pages(alices, account):

@@ -33,7 +33,8 @@ FACTS = {
     "Backup.destroyed_at", "Download.expires_at", "Restore.asked_at", "Restore.ended_at", "Drill.at", "KeyVersion.created_at",
     "Alias.created_at", "ImportToken.expires_at", "KeyUse.last_at", "Heartbeat.at", "Key.arrived_at", "SpareMaterial.drop_at",
     "Freeze.began_at", "Freeze.until", "Run.created_at", "Run.started_at", "Run.frozen_at", "Run.finished_at", "Run.lease_until",
-    "Item.started_at", "Item.switched_at", "Item.proved_at", "Item.finished_at", "InstanceTally.counted_at", "SweepRun.at",
+    "Item.started_at", "Item.switched_at", "Item.proved_at", "Item.finished_at", "InstanceTally.counted_at",
+    "KeyTally.counted_at", "SweepRun.at",
 }
 OURS = ("audit", "access", "instances", "keys", "migration", "backups", "kmsconsole")
 
