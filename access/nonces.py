@@ -116,7 +116,6 @@ class _Known:
             self._last = rows[-1]
         return self.digests
 
-
     def clear(self) -> None:
         self.digests, self._last = set(), (0, b"")
 
