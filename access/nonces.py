@@ -24,7 +24,7 @@ from audit.storing import stored
 from base.pieces import found
 
 LENGTH = 16
-AT_HAND = 16_384  # nonces in groups, which every process has in memory: 2 MiB
+AT_HAND = 32_768  # nonces in groups, which every process has in memory: 4 MiB
 SLICE = 128  # go to the indexed table with one group
 PIECE = 2_000  # rows that are looked at, and forgotten, at once
 READ_AGAIN = 60.0  # seconds; what has been forgotten meanwhile may come again
