@@ -112,7 +112,7 @@ def starts(product: Product) -> dict[str, float]:
     """`manage.py check` over the same of a bare project, with the same apps and with those of others alone; CPU, medians of
     paired runs."""
     ours, bare, others = zip(*([_cpu_of_check(product, settings) for settings in (
-        "kmsconsole.settings", "bench.bare_settings", "bench.others_settings")] for _ in range(5)), strict=True)
+        "kmsconsole.settings", "bench.bare_settings", "bench.others_settings")] for _ in range(9)), strict=True)
     return {f"start_over_{name}": statistics.median(one / other for one, other in zip(ours, base, strict=True))
             for name, base in (("bare", bare), ("others", others))}
 
