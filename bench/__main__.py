@@ -94,7 +94,7 @@ def ours(product: Product, worker: str) -> Server:
 def measure(row: Row, server: Server, product: Product, *, keep: bool) -> None:
     """A round with a refusal in it proves nothing and stops the bench."""
     count = row.call.count or REQUESTS
-    requests = [prepared(product, row.call, server.port) for _ in range(count)]
+    requests = [prepared(product, row.call.turn(number), server.port) for number in range(count)]
     before = cpu_seconds(server.process.pid)
     result = load.run(server.port, requests, CONNECTIONS)
     cpu = cpu_seconds(server.process.pid) - before

@@ -28,6 +28,7 @@ for name, spec, usage in (("aes", "Aliyun_AES_256", ""), ("rsa", "RSA_2048", "SI
     made[name] = [key.pk, operations.list_key_versions(caller, key).items[0].pk]
     if name == "aes":
         made["blob"] = operations.encrypt(caller, key, plaintext="A" * 44).ciphertext_blob
+made["many"] = [operations.create_key(caller, spec="Aliyun_AES_256", description="bench").pk for _ in range(100)]
 print(json.dumps(made))
 """
 START, END = "<!-- newest table: written by make bench -->", "<!-- end of the newest table -->"
@@ -35,6 +36,7 @@ START, END = "<!-- newest table: written by make bench -->", "<!-- end of the ne
 RATIOS = {
     "encrypt_over_empty_view": ("Encrypt 32 bytes", "empty Django view", "per_second"),
     "encrypt_over_no_database": ("Encrypt 32 bytes", "Encrypt, no database", "per_second"),
+    "encrypt_100_keys_over_1": ("Encrypt, 100 keys in turn", "Encrypt 32 bytes", "per_second"),
     "encrypt_4k_over_32": ("Encrypt 4 KiB", "Encrypt 32 bytes", "per_second"),
     "decrypt_over_encrypt": ("Decrypt", "Encrypt 32 bytes", "per_second"),
     "data_key_over_encrypt": ("GenerateDataKey", "Encrypt 32 bytes", "per_second"),
@@ -56,6 +58,7 @@ def calls(made: Mapping[str, Any]) -> Iterable[tuple[str, str, Call]]:
     yield "Encrypt 32 bytes", "ours", encrypt
     yield "empty Django view", "empty view", encrypt
     yield "Encrypt, no database", "no database", encrypt
+    yield "Encrypt, 100 keys in turn", "ours", Call("Encrypt", {"Plaintext": small}, keys=tuple(made["many"]))
     yield "Encrypt 4 KiB", "ours", Call("Encrypt", {"KeyId": made["aes"][0], "Plaintext": large})
     yield "Decrypt", "ours", Call("Decrypt", {"CiphertextBlob": made["blob"]})
     yield "GenerateDataKey", "ours", Call("GenerateDataKey", {"KeyId": made["aes"][0]})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
@@ -16,12 +16,18 @@ EMPTY_BODY = hashlib.sha256(b"").hexdigest()
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the API; or `raw`, a message of a peer as it stands. count: requests a round, 0 for the usual number."""
+    """One call of the API; or `raw`, a message of a peer as it stands. count: requests a round, 0 for the usual number. keys:
+    that are named in turn."""
 
     action: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
     raw: bytes = b""
     count: int = 0
+    keys: tuple[str, ...] = ()
+
+    def turn(self, number: int) -> Call:
+        key = {"KeyId": self.keys[number % len(self.keys)]} if self.keys else {}
+        return replace(self, parameters=self.parameters | key)
 
 
 def prepared(product: Product, call: Call, port: int) -> bytes:
