@@ -21,7 +21,7 @@ class EmptyView:
         self._loop, self._application = loop, application
         self._pool = ThreadPoolExecutor(8)
 
-    def take(self, request: Any, request_id: str, respond: Any, message: bytes = b"") -> None:
+    def take(self, request: Any, request_id: str, respond: Any) -> None:
         self._pool.submit(self._answer, request, request_id, respond)
 
     def _answer(self, request: Any, request_id: str, respond: Any) -> None:

@@ -20,7 +20,8 @@ from api import errors, metrics, responding
 from api import request as requests
 from api.errors import Answer
 from api.fast import outlines
-from api.fast.outlines import Found, Outline
+from api.fast.outlines import Found, Outline, Planned
+from api.fast.plans import Name
 from api.request import BODY_LIMIT, QUERY_LIMIT, Request
 from base import ids
 from base.refusal import Refusal, Refused
@@ -40,10 +41,10 @@ Respond = Callable[[Answer, bytes, str], None]
 
 
 class Takes(Protocol):
-    """Answers requests (`api.fast.lane`): calls `respond` once for each. Of one that came in one piece, `take` may say what later
-    ones may look like; `take_again` gets those that do, and says False where it cannot."""
+    """Answers requests (`api.fast.lane`): calls `respond` once for each. Where `take` says that a plan has served one, later
+    messages that look like it go to `take_again`, which says False where it cannot."""
 
-    def take(self, request: Request, request_id: str, respond: Respond, message: bytes = b"") -> Outline | None: ...
+    def take(self, request: Request, request_id: str, respond: Respond) -> Planned | None: ...
     def take_again(self, known: Outline, found: Found, request_id: str, respond: Respond) -> bool: ...
 
 
@@ -56,6 +57,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, lane: Takes, others: set[Connection]) -> None:
         self._lane, self._others = lane, others
+        self._kinds: deque[Name] = deque(maxlen=outlines.MOST)
         self._outlines: deque[Outline] = deque(maxlen=outlines.MOST)
         self._message = b""  # of the request that is read, if it came in one piece
         self._transport: asyncio.Transport | None = None
@@ -112,6 +114,13 @@ class Connection(asyncio.Protocol):
                 self._busy = self._lane.take_again(known, found, ids.request_id(), self._send)
                 return self._busy
         return False
+
+    def _learn(self, message: bytes, planned: Planned) -> None:
+        """An outline costs as much as reading two messages, so it is made of what comes again."""
+        if planned.name not in self._kinds:
+            self._kinds.appendleft(planned.name)
+        elif known := outlines.outline(message, planned):
+            self._outlines.appendleft(known)
 
     def eof_received(self) -> bool:
         if self._in_request and not self._deaf and not self._waiting:
@@ -212,8 +221,8 @@ class Connection(asyncio.Protocol):
             self._send(answer, payload, request_id, length=len(_encode(answer)))
         elif isinstance(parsed, Scrape):
             self._send(Answer(200, {}), metrics.of_the_api(), request_id, fixed=_FIXED_TEXT)
-        elif known := self._lane.take(parsed, request_id, self._send, message):
-            self._outlines.appendleft(known)
+        elif (planned := self._lane.take(parsed, request_id, self._send)) and message:
+            self._learn(message, planned)
 
     def _send(self, answer: Answer, payload: bytes, request_id: str, *, length: int | None = None, fixed: str = _FIXED) -> None:
         self._busy, self._since = False, time.monotonic()

@@ -70,6 +70,7 @@ class Writer(threading.Thread):
         self._tables: Tables | None = None
         self._putting_away = nonces.PuttingAway()
         self._checked = time.monotonic()
+        self._sure = set[Sight]()  # that were compared, and nobody has written since; empty again with the next check of all
 
     def add(self, tickets: Sequence[Ticket]) -> None:
         self._waiting.put(tickets)
@@ -120,7 +121,10 @@ class Writer(threading.Thread):
     def _attempt(self, group: list[Ticket]) -> None:
         tables = self._begun()
         try:
-            stale = stale_among(tables, set().union(*{ticket.rests_on for ticket in group}))
+            if not tables.untouched():
+                self._sure.clear()
+            sights = set().union(*{ticket.rests_on for ticket in group}) - self._sure
+            stale = stale_among(tables, sights)
             now = clock.now()
             good = [ticket for ticket in group if ticket.rests_on.isdisjoint(stale) and _still_allowed(ticket, now)]
             claimed = tables.claim([ticket.nonce for ticket in good]) if good else []
@@ -139,6 +143,7 @@ class Writer(threading.Thread):
             raise
         if put_away:
             put_away()
+        self._sure |= sights - stale
         self._seen.forget(stale)
 
     def _begun(self) -> Tables:
@@ -171,6 +176,7 @@ class Writer(threading.Thread):
     def _check_all(self) -> None:
         """Forgets what has changed although nobody asks for it: no opened key outlives its state for long."""
         self._checked = time.monotonic()
+        self._sure.clear()
         sights = [*self._seen.all()]
         try:
             tables = self._open()

@@ -32,8 +32,8 @@ from api.calls import CALLS
 from api.errors import Answer
 from api.fast import plans
 from api.fast.group import DONE, MOST, NONCE_USED, STALE, UNAVAILABLE, Ticket, Writer
-from api.fast.outlines import Found, Outline, outline
-from api.fast.plans import Plan, Plans
+from api.fast.outlines import Found, Outline, Planned
+from api.fast.plans import Name, Plan, Plans
 from api.fast.rows import Blocking, Elsewhere, SeenRows
 from api.fast.seen import PEOPLE, Seen, SeenAccess, Unseen
 from api.parameters import KeyId
@@ -79,6 +79,7 @@ class Worked(Ticket):
     asked: Asked
     answer: Answer
     payload: bytes
+    plan: Name = ()
 
     def nonce_used(self) -> Entry:
         with recording.collected() as entries:
@@ -100,12 +101,12 @@ class Lane:
         self._writer = Writer(self._seen, lambda group: self._in_loop(self._deliver, group))
         self._writer.start()
 
-    def take(self, request: Request, request_id: str, respond: Respond, message: bytes = b"") -> Outline | None:
-        """respond(answer, payload, request id) is called in the loop, once. message: the bytes of the request, if they came in
-        one piece. Returns what later messages of the connection may look like, for `take_again`."""
+    def take(self, request: Request, request_id: str, respond: Respond) -> Planned | None:
+        """respond(answer, payload, request id) is called in the loop, once. Of a request that a plan serves, what an outline can
+        be made of, for `take_again`."""
         action = request.headers.get("x-acs-action") or dict(request.query).get("Action", "")
         ticket = self._work(request, request_id, _counted(respond, action), may_block=False)
-        return outline(message, *ticket.asked.whole()) if message and ticket and ticket.answer is _GOOD else None
+        return Planned(ticket.plan, *ticket.asked.whole()) if ticket and ticket.plan else None
 
     def take_again(self, known: Outline, found: Found, request_id: str, respond: Respond) -> bool:
         """False where the message has to be read as any other: its plan is over, or its signature is not good."""
@@ -123,7 +124,7 @@ class Lane:
         self._note_use(access, at)
         nonce = (nonces.digest(access.key.id, found.nonce.decode()), window.keep_until(found.date.decode(), now))
         asked = Asked(request_id, _counted(respond, known.claim.action), access, partial(known.whole, found))
-        ticket = _planned(plan, found.text, nonce, asked, known.request.address)
+        ticket = _planned(plan, known.name, found.text, nonce, asked, known.request.address)
         if ticket is None:
             return False
         self._collect(ticket)
@@ -219,7 +220,8 @@ class Lane:
         asked = Asked(request_id, respond, access, lambda: (request, claim))
         name, payload = plans.name_of(access.key.id, claim.action, claim.version, request.query)
         plan = None if may_block or request.form else self._plans.get(name, at)
-        if plan is not None and access in plan.rests_on and (ticket := _planned(plan, payload, nonce, asked, request.address)):
+        if plan is not None and access in plan.rests_on and (
+                ticket := _planned(plan, name, payload, nonce, asked, request.address)):
             return ticket
         rows = SeenRows(self._seen, access, may_block=may_block)
         caller = access.key.user.caller("api", at, request_id=request_id, address=request.address,
@@ -304,14 +306,14 @@ def _counted(respond: Respond, action: str) -> Respond:
     return counted
 
 
-def _planned(plan: Plan, payload: str, nonce: Nonce, asked: Asked, address: str) -> Worked | None:
+def _planned(plan: Plan, name: Name, payload: str, nonce: Nonce, asked: Asked, address: str) -> Worked | None:
     """None where the payload is not as it should be: the whole way says what is wrong."""
     try:
         made = plan.kind.work(plan, payload)
     except (Refused, ProviderError):
         return None
     return Worked(nonce, plan.event(asked.request_id, address), plan.rests_on, plan.uses, "", asked, _GOOD,
-                  plan.payload(asked.request_id, made))
+                  plan.payload(asked.request_id, made), name)
 
 
 def _nonce_used(asked: Asked) -> Answer:

@@ -24,6 +24,14 @@ _DATE = re.compile(rb"[0-9TZ:-]{20}")
 _NONCE = re.compile(rb"[0-9A-Za-z-]{1,128}")
 
 
+class Planned(NamedTuple):
+    """A request that a plan has served, and the name of the plan."""
+
+    name: plans.Name
+    request: Request
+    claim: Claim
+
+
 class Found(NamedTuple):
     """The four values of a message; text: the payload without its encoding."""
 
@@ -88,9 +96,10 @@ class Outline:
                 self.claim._replace(timestamp=date, nonce=nonce, signature=signature))
 
 
-def outline(message: bytes, request: Request, claim: Claim) -> Outline | None:
-    """Of a message that came in one piece and was served by a plan. None where one of the four cannot be told from its
+def outline(message: bytes, planned: Planned) -> Outline | None:
+    """Of a message that came in one piece. None where one of the four cannot be told from its
     surroundings, or where there is more to the message than head and query."""
+    name, request, claim = planned
     given = request.headers
     if (claim.algorithm != "ACS3-HMAC-SHA256" or not request.canonical or request.body or "expect" in given
             or message.count(_END) != 1 or not message.endswith(_END)):
@@ -114,7 +123,6 @@ def outline(message: bytes, request: Request, claim: Claim) -> Outline | None:
     if canonical is None:
         return None
     kept = request._replace(query=tuple((name, "" if name == varying else value) for name, value in request.query), canonical="-")
-    name, _ = plans.name_of(claim.access_key_id, claim.action, claim.version, request.query)
     return Outline(message[:start + first], rest, len(message) - end, (date, nonce, signature), canonical, kept, claim, varying,
                    name)
 

@@ -31,14 +31,16 @@ _ROWS = {
     "user": "SELECT id, username, is_active, role, account_id FROM access_user",
     "alias": "SELECT id, account_id, name, key_id FROM keys_alias",
 }
-MOST_FACTS = 10_000  # names and revisions, no material
 _POLICIES = "SELECT user_id, name, document FROM access_userpolicy WHERE user_id {} ORDER BY user_id, name"
 
 
 class Tables(Protocol):
-    """begin, facts, claim, store, commit, in this order; rollback instead of any of them. Raises the driver's errors."""
+    """begin, untouched, facts, claim, store, commit, in this order; rollback instead of any of them. Raises errors of the driver."""
 
     def begin(self) -> None: ...
+    def untouched(self) -> bool:
+        """Whether nobody but these groups has written anything since this was last asked, so that facts are as they were: what a
+        group itself writes is none. False where a database does not tell."""
     def facts(self, asked: Mapping[str, Iterable[Any]]) -> Facts: ...
     def claim(self, nonces: Sequence[Nonce]) -> list[bool]:
         """For each nonce, whether this is its first use; of two alike, the first."""
@@ -60,16 +62,14 @@ def _with_policies(found: dict[tuple[str, Any], tuple[Any, ...]], users: Iterabl
 
 
 class Sqlite:
-    """Lists go in pieces (`base.pieces`). Facts that have been read are good for as long as SQLite says that nobody else has
-    committed anything: what a group itself writes is no fact."""
+    """Lists go in pieces (`base.pieces`)."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection, self._raw = connection, connection.connection
         # 8 MiB instead of 2, for one connection in each process: used nonces are looked up all over their index.
         self._raw.execute("PRAGMA cache_size = -8000")
         self._turn = Turn(connection.settings_dict["NAME"])
-        self._read: dict[tuple[str, Any], tuple[Any, ...] | None] = {}
-        self._read_at = (0, 0)
+        self._version = (0, 0)
 
     def begin(self) -> None:
         self._turn.begin()
@@ -82,34 +82,27 @@ class Sqlite:
     def commit(self) -> None:
         self._raw.execute("COMMIT")
         self._turn.end()
-        self._read_at = (self._read_at[0], self._raw.total_changes)
+        self._version = (self._version[0], self._raw.total_changes)
 
     def rollback(self) -> None:
-        self._read.clear()
         try:
             if self._raw.in_transaction:
                 self._raw.execute("ROLLBACK")
         finally:
             self._turn.end()
 
-    def facts(self, asked: Mapping[str, Iterable[Any]]) -> Facts:
-        [version] = self._raw.execute("PRAGMA data_version").fetchone()
-        now = (version, self._raw.total_changes)  # of others, of this connection
-        if now != self._read_at or len(self._read) > MOST_FACTS:
-            self._read, self._read_at = {}, now
-        missing = {kind: [name for name in names if (kind, name) not in self._read] for kind, names in asked.items()}
-        if any(missing.values()):
-            self._read.update({(kind, name): None for kind, names in missing.items() for name in names})
-            self._read.update(self._looked_up(missing))
-        return {(kind, name): fact for kind, names in asked.items() for name in names
-                if (fact := self._read[kind, name]) is not None}
+    def untouched(self) -> bool:
+        [others] = self._raw.execute("PRAGMA data_version").fetchone()
+        before, self._version = self._version, (others, self._raw.total_changes)
+        return self._version == before
 
-    def _looked_up(self, asked: Mapping[str, Sequence[Any]]) -> Facts:
+    def facts(self, asked: Mapping[str, Iterable[Any]]) -> Facts:
         found: dict[tuple[str, Any], tuple[Any, ...]] = {}
         for kind, query in _ROWS.items():
             for row in among(self._raw, f"{query} WHERE id {{}}", asked.get(kind, ())):
                 found[kind, row[0]] = tuple(row[1:])
-        _with_policies(found, users := asked.get("policies", ()), among(self._raw, _POLICIES, users))
+        users = [*asked.get("policies", ())]
+        _with_policies(found, users, among(self._raw, _POLICIES, users))
         return found
 
     def claim(self, nonces: Sequence[Nonce]) -> list[bool]:
@@ -156,6 +149,9 @@ class Postgres:
 
     def rollback(self) -> None:
         self._raw.execute("ROLLBACK")
+
+    def untouched(self) -> bool:
+        return False
 
     def facts(self, asked: Mapping[str, Iterable[Any]]) -> Facts:
         found: dict[tuple[str, Any], tuple[Any, ...]] = {}

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.fast import plans
 from api.fast.connection import Connection
 from api.fast.lane import Lane
-from api.fast.outlines import outline
+from api.fast.outlines import Planned, outline
 from api.request import Request
 from api.signatures import schemes
 from audit.models import Event
@@ -45,7 +46,7 @@ class Reader:
 
     taken: list[Request] = field(default_factory=list)
 
-    def take(self, request, request_id, respond, message=b""):
+    def take(self, request, request_id, respond):
         self.taken.append(request)
 
     def get_extra_info(self, name):
@@ -72,9 +73,15 @@ def parsed(data):
     return reader.taken[0] if reader.taken and whole else None
 
 
-def known(data):
+def planned(data):
     request = parsed(data)
-    return outline(data, request, schemes.claim(request))
+    claim = schemes.claim(request)
+    name, _ = plans.name_of(claim.access_key_id, claim.action, claim.version, request.query)
+    return Planned(name, request, claim)
+
+
+def known(data):
+    return outline(data, planned(data))
 
 
 PIECES = [b"", b"&", b"=", b"%", b"%3D", b"%zz", b"%FF", b"\r\n", b"\r\n\r\n", b" ", b"A", b"0" * 64, b"x: y\r\n", b"&X=1", b"#",
@@ -133,17 +140,10 @@ def test_there_is_no_outline(why):
     parameters = {"KeyId": KEY, "Plaintext": TEXT}
     sent = message("Encrypt", parameters, nonce="1" if why == "two of one value" else NONCE, form=why == "a body",
                    more="Expect: 100-continue\r\n" if why == "expect" else "")
-    if why == "two messages":
-        request = parsed(sent)
-        sent += sent
-    elif why == "RPC":
-        request = parsed(sent)
-        claim = schemes.claim(request)._replace(algorithm="HMAC-SHA1")
-        assert outline(sent, request, claim) is None
-        return
-    else:
-        request = parsed(sent)
-    assert outline(sent, request, schemes.claim(request)) is None
+    found = planned(sent)
+    if why == "RPC":
+        found = found._replace(claim=found.claim._replace(algorithm="HMAC-SHA1"))
+    assert outline(sent * 2 if why == "two messages" else sent, found) is None
 
 
 def test_no_payload_is_kept():
@@ -212,6 +212,16 @@ def test_the_second_of_its_kind_is_known_again(ask, again, make_key):
         assert ask("Decrypt", {"CiphertextBlob": blob})["Plaintext"] == text
     until_known(ask, again, "GenerateDataKey", {"KeyId": key.pk})
     assert Event.objects.filter(action="Decrypt", object_id=key.pk, outcome="ok").exists()
+
+
+@through
+def test_what_comes_once_is_not_kept(ask, again, make_key):
+    keys = [make_key().pk for _ in range(3)]
+    for _ in range(4):
+        for key in keys:
+            assert "Code" not in ask("Encrypt", {"KeyId": key, "Plaintext": TEXT})
+    assert again == []
+    until_known(ask, again, "Encrypt", {"KeyId": keys[0], "Plaintext": TEXT})
 
 
 @through
