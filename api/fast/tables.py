@@ -35,7 +35,7 @@ _POLICIES = "SELECT user_id, name, document FROM access_userpolicy WHERE user_id
 
 
 class Tables(Protocol):
-    """begin, untouched, facts, claim, store, commit, in this order; rollback instead of any of them. Raises errors of the driver."""
+    """begin, untouched, facts, claim, store, commit, in this order; rollback instead of any. Raises the driver's errors."""
 
     def begin(self) -> None: ...
     def untouched(self) -> bool:
