@@ -69,7 +69,7 @@ class Sqlite:
         # 8 MiB instead of 2, for one connection in each process: used nonces are looked up all over their index.
         self._raw.execute("PRAGMA cache_size = -8000")
         self._turn = Turn(connection.settings_dict["NAME"])
-        self._version = (0, 0)
+        self._version = (-1, -1)  # nothing was read over this connection
 
     def begin(self) -> None:
         self._turn.begin()
