@@ -22,6 +22,7 @@ MOST = 2  # of one connection
 _END = b"\r\n\r\n"
 _DATE = re.compile(rb"[0-9TZ:-]{20}")
 _NONCE = re.compile(rb"[0-9A-Za-z-]{1,128}")
+_SIGNATURE = re.compile(rb"[0-9a-f]{64}")
 
 
 class Planned(NamedTuple):
@@ -68,7 +69,7 @@ class Outline:
         payload = message[len(self.head):end]
         (one, two), (three, four), (five, six) = self.places
         date, nonce, signature = message[end + one:end + two], message[end + three:end + four], message[end + five:end + six]
-        if not _DATE.fullmatch(date) or not _NONCE.fullmatch(nonce):
+        if not (_DATE.fullmatch(date) and _NONCE.fullmatch(nonce) and _SIGNATURE.fullmatch(signature)):
             return None
         if not self.payload:
             return Found(b"", date, nonce, signature, "") if payload == b"" else None
