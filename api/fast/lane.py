@@ -31,6 +31,7 @@ from api import authentication, dispatch, errors, failures, metrics, responding
 from api.calls import CALLS
 from api.errors import Answer
 from api.fast import plans
+from api.fast.connection import Respond
 from api.fast.group import DONE, MOST, NONCE_USED, STALE, UNAVAILABLE, Ticket, Writer
 from api.fast.outlines import Found, Outline, Planned
 from api.fast.plans import Name, Plan, Plans
@@ -58,7 +59,6 @@ _SECOND = timedelta(seconds=1)
 encode = json.JSONEncoder(separators=(",", ":")).encode
 log = logging.getLogger(__name__)
 _GOOD = Answer(200, {})  # of a plan, which writes its payload by itself
-Respond = Callable[[Answer, bytes, str], None]
 
 
 @dataclass(slots=True, eq=False)

@@ -98,8 +98,8 @@ class Outline:
 
 
 def outline(message: bytes, planned: Planned) -> Outline | None:
-    """Of a message that came in one piece. None where one of the four cannot be told from its
-    surroundings, or where there is more to the message than head and query."""
+    """Of a message that came in one piece. None where one of the four cannot be told from its surroundings, or where there is
+    more to the message than head and query."""
     name, request, claim = planned
     given = request.headers
     if (claim.algorithm != "ACS3-HMAC-SHA256" or not request.canonical or request.body or "expect" in given
@@ -109,21 +109,21 @@ def outline(message: bytes, planned: Planned) -> Outline | None:
     query = request.canonical.encode()
     start = message.find(query)
     values = [value.encode("latin-1") for value in (claim.timestamp, claim.nonce, claim.signature)]
-    if start < 0 or any(message.count(value) != 1 or message.find(value) < start + len(query) for value in values):
+    spots = [(at, at + len(value)) for value in values for at in (message.find(value),)]
+    if start < 0 or any(message.count(value) != 1 for value in values) or min(spots)[0] < start + len(query):
         return None
     varying = plans.payload_of(claim.action)
     first, last = _value(query, varying.encode())
     if first < 0:
         return None
-    ends = sorted((message.find(value), message.find(value) + len(value)) for value in values)
     end = start + last
-    edges = [end, *[edge for pair in ends for edge in pair], len(message)]
+    edges = [end, *[edge for spot in sorted(spots) for edge in spot], len(message)]
     rest = tuple((one - end, message[one:two]) for one, two in zip(edges[::2], edges[1::2], strict=True))
-    date, nonce, signature = [(message.find(value) - end, message.find(value) - end + len(value)) for value in values]
+    date, nonce, signature = [(one - end, two - end) for one, two in spots]
     canonical = _around(signed, len(f"{request.method}\n/\n") + first, last - first, claim)
     if canonical is None:
         return None
-    kept = request._replace(query=tuple((name, "" if name == varying else value) for name, value in request.query), canonical="-")
+    kept = request._replace(query=tuple((name, "" if name == varying else value) for name, value in request.query), canonical="")
     return Outline(message[:start + first], rest, len(message) - end, (date, nonce, signature), canonical, kept, claim, varying,
                    name)
 
