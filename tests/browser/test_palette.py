@@ -31,6 +31,7 @@ def test_by_keyboard_alone(open_browser, live_server, alice, card_key):
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("payments/cards")
+    page.wait_for_load_state()  # the heading stands before the deferred script listens
     page.keyboard.press("Control+k")
     expect(field).to_be_focused()
     page.keyboard.press("Escape")
