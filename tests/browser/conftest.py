@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.make import Person
+
+PATIENCE = 20_000  # ms; the first page of a busy machine has taken more than the library's 5,000
+expect.set_options(timeout=PATIENCE)
 
 LOCALES = {"en": "en-GB", "ja": "ja-JP", "zh-Hans": "zh-CN"}
 
@@ -51,7 +54,7 @@ def open_browser(browser: Browser, watch: Watch) -> Iterator[Callable[..., Page]
         context = browser.new_context(viewport={"width": width, "height": 900}, locale=LOCALES[language],
                                       timezone_id="Asia/Tokyo", color_scheme="dark" if dark else "light",
                                       reduced_motion="reduce", permissions=["clipboard-read", "clipboard-write"])
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         return watch.over(context.new_page())
 
