@@ -134,7 +134,7 @@ class UsedNonce(models.Model):
     a third of the pages that have to be written.
     """
 
-    digest = models.BinaryField(max_length=16, unique=True)
+    digest = models.BinaryField(max_length=8, unique=True)
     forget_at = models.DateTimeField(help_text="real time; after it the timestamp cannot pass any more")
 
     def __str__(self) -> str:
@@ -142,13 +142,13 @@ class UsedNonce(models.Model):
 
 
 class NonceGroup(models.Model):
-    """Nonces that were claimed together, before they go to `UsedNonce`: 16 bytes each, in no order. Only on SQLite."""
+    """Nonces that were claimed together, before they go to `UsedNonce`: 8 bytes each, in no order. Only on SQLite."""
 
     digests = models.BinaryField()
     forget_at = models.DateTimeField(help_text="real time, the latest of them")
 
     def __str__(self) -> str:
-        return f"{len(self.digests) // 16} nonces"
+        return f"{len(self.digests) // 8} nonces"
 
 
 class RootKeyCheck(models.Model):

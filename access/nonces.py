@@ -3,8 +3,8 @@
 On PostgreSQL the unique constraint of `UsedNonce` decides. On SQLite a commit writes whole pages, and in an index of random
 values nearly every nonce has a page to itself: a third of what a request cost. There the nonces of one group of requests are one
 row of `NonceGroup`, and every process keeps those rows in memory. A claim holds the database's write lock: it first reads what
-others have added, so what it knows is exact. Once there are many they go to the indexed table, in its order: many a page, and
-in slices, because everybody waits meanwhile.
+others have added, so what it knows is exact. Once there are very many they go to the indexed table, in its order: many a page,
+and in slices, because everybody waits meanwhile.
 """
 
 from __future__ import annotations
@@ -21,22 +21,26 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from access.models import NonceGroup, UsedNonce
 from audit.storing import stored
+from base import numbers
+from base.numbers import Numbers
 from base.pieces import found
 
-LENGTH = 16
-AT_HAND = 32_768  # nonces in groups, which every process has in memory: 4 MiB
-SLICE = 128  # go to the indexed table with one group
+LENGTH = numbers.BITS // 8
+AT_HAND = 262_144  # nonces in groups, which every process has in memory: 4 MiB; those of 145 requests a second
+SLICE = 256  # go to the indexed table with one group
 PIECE = 2_000  # rows that are looked at, and forgotten, at once
-READ_AGAIN = 60.0  # seconds; what has been forgotten meanwhile may come again
+READ_AGAIN = 600.0  # seconds; what has been forgotten meanwhile may come again, and a quarter of a million takes a tenth of one
 _MOVE = """INSERT OR IGNORE INTO access_usednonce (digest, forget_at)
-WITH RECURSIVE place(at) AS (SELECT 1 UNION ALL SELECT at + 16 FROM place WHERE at + 16 < length(?1))
-SELECT substr(?1, at, 16), ?2 FROM place"""  # digests one after the other, by far the cheapest way to hand many over
+WITH RECURSIVE place(at) AS (SELECT 1 UNION ALL SELECT at + 8 FROM place WHERE at + 8 < length(?1))
+SELECT substr(?1, at, 8), ?2 FROM place"""  # digests one after the other, by far the cheapest way to hand many over
+_LEAST, _ALL = numbers.to_bytes([1]), 1 << numbers.BITS
 Nonce = tuple[bytes, datetime]  # `digest`, real time after which a request with this nonce's timestamp is refused anyway
 
 
 def digest(access_key_id: str, nonce: str) -> bytes:
-    """16 bytes. No id has a line break in it, so no two pairs share a text."""
-    return hashlib.sha256(f"{access_key_id}\n{nonce}".encode()).digest()[:LENGTH]
+    """8 bytes, not all zero: where ten million come in half an hour, one in ten years meets its like and is refused. No id has a
+    line break in it, so no two pairs share a text."""
+    return max(hashlib.sha256(f"{access_key_id}\n{nonce}".encode()).digest()[:LENGTH], _LEAST)
 
 
 def claim_one(access_key_id: str, nonce: str, *, keep_until: datetime) -> bool:
@@ -80,10 +84,11 @@ def _claim_by_constraint(connection: BaseDatabaseWrapper, nonces: Sequence[Nonce
 
 def _claim_by_memory(connection: BaseDatabaseWrapper, nonces: Sequence[Nonce]) -> list[bool]:
     raw, asked = connection.connection, [digest for digest, _ in nonces]
-    new = {*asked}
     with _lock:  # two threads hold the write lock at once only where they work on two databases
-        new -= _known.read(raw)
-        new -= found(raw, "access_usednonce", "digest", new)
+        unknown = numbers.to_bytes(_known.read(raw).missing(numbers.of_bytes(b"".join(asked))))
+        new = {*_split(unknown)}
+        if raw.execute("SELECT EXISTS (SELECT 1 FROM access_usednonce)").fetchone()[0]:
+            new -= found(raw, "access_usednonce", "digest", new)
         if new:
             until = max(until for _, until in nonces)
             raw.execute("INSERT INTO access_noncegroup (digests, forget_at) VALUES (?, ?)", [b"".join(new), stored(until)])
@@ -96,28 +101,34 @@ def _first(asked: Sequence[bytes], new: set[bytes]) -> list[bool]:
 
 
 class _Known:
-    """The nonces of all groups. last: the newest group that was read. Where it is not there any more, or another one has its id
-    (a transaction was rolled back, a file was replaced), everything is read anew."""
+    """The nonces of all groups. Where the newest group that was read is not there any more, or another one has its id (a
+    transaction was rolled back, a file was replaced), everything is read anew.
+
+    newest: its id; latest: the latest date to forget one; times: how often everything was read."""
 
     def __init__(self) -> None:
-        self.digests: set[bytes] = set()
-        self._last: tuple[int, bytes] = (0, b"")
+        self.times = 0
         self._since = 0.0
-
-    def read(self, raw: Any) -> set[bytes]:
-        query, now = "SELECT id, digests FROM access_noncegroup WHERE id >= ? ORDER BY id", time.monotonic()
-        rows = raw.execute(query, [self._last[0]]).fetchall()
-        if rows[:1] != [self._last] or now - self._since > READ_AGAIN:
-            self.digests, self._last, self._since = set(), (0, b""), now
-            rows = raw.execute(query, [0]).fetchall()
-        for _, digests in rows:
-            self.digests.update(_split(digests))
-        if rows:
-            self._last = rows[-1]
-        return self.digests
+        self.clear()
 
     def clear(self) -> None:
-        self.digests, self._last = set(), (0, b"")
+        self.digests, self.newest, self.latest = Numbers(), 0, ""
+        self._last: list[tuple[int, bytes, str]] = []
+        self.times += 1
+
+    def read(self, raw: Any) -> Numbers:
+        query, now = "SELECT id, digests, forget_at || '' FROM access_noncegroup WHERE id >= ? ORDER BY id", time.monotonic()
+        rows = raw.execute(query, [self.newest]).fetchall()
+        if rows[:1] != self._last and self._last or now - self._since > READ_AGAIN:
+            self.clear()
+            self._since = now
+            rows = raw.execute(query, [0]).fetchall()
+        added = rows[len(self._last):]
+        for self.newest, digests, until in added:
+            self.digests.update(numbers.of_bytes(digests))
+            self.latest = max(self.latest, until)
+        self._last = added[-1:] or self._last
+        return self.digests
 
 
 _known, _lock = _Known(), threading.Lock()
@@ -129,11 +140,10 @@ def _split(digests: bytes) -> Iterable[bytes]:
 
 class PuttingAway:
     """The move to the indexed table, for one thread. Whatever ends it midway loses nothing: groups go when all of them have been
-    moved, and what is moved twice is there once. A nonce may be kept for as long as the latest of its slice."""
+    moved, and what is moved twice is there once. A nonce may be kept for as long as the latest that is known."""
 
     def __init__(self) -> None:
-        self._left: list[tuple[bytes, str]] = []
-        self._newest = 0
+        self._start = self._newest = self._times = 0
 
     @property
     def is_due(self) -> bool:
@@ -142,18 +152,23 @@ class PuttingAway:
     def step(self, connection: BaseDatabaseWrapper) -> Callable[[], None]:
         """One slice, in the caller's transaction. Returns what to call after its commit."""
         raw = connection.connection
-        if not self._left:
-            rows = raw.execute("SELECT id, digests, forget_at FROM access_noncegroup ORDER BY id").fetchall()
-            self._left = sorted(((digest, until) for _, digests, until in rows for digest in _split(digests)), reverse=True)
-            self._newest = rows[-1][0] if rows else 0
-        if piece := self._left[:-SLICE - 1:-1]:
-            raw.execute(_MOVE, [b"".join([digest for digest, _ in piece]), max(until for _, until in piece)])
-        if len(self._left) <= SLICE:
-            raw.execute("DELETE FROM access_noncegroup WHERE id <= ?", [self._newest])
-        return self._done
+        with _lock:
+            digests = _known.read(raw)
+            start, newest, times = self._start, self._newest, _known.times
+            if not start or times != self._times:  # not begun, or what is known was read anew, and may be of another file
+                start, newest = 0, _known.newest
+            end = min(start + SLICE * _ALL // max(len(digests), 1) + 1, _ALL)
+            piece = digests.between(start, end)
+        if piece:
+            raw.execute(_MOVE, [numbers.to_bytes(piece), _known.latest])
+        if end == _ALL:
+            raw.execute("DELETE FROM access_noncegroup WHERE id <= ?", [newest])
 
-    def _done(self) -> None:
-        del self._left[-SLICE:]
-        if not self._left:
-            with _lock:
-                _known.clear()
+        def done() -> None:
+            self._start, self._newest, self._times = end, newest, times
+            if end == _ALL:
+                self._start = 0
+                with _lock:
+                    _known.clear()
+
+        return done

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection, transaction
@@ -62,9 +63,17 @@ def test_what_was_rolled_back_may_come_again():
     assert claim("b", "c", "d") == [True, True, False]
 
 
-def put_away(*, fail=False):
-    """Until it is not due any more; with `fail` every other slice is rolled back."""
-    moving, steps = nonces.PuttingAway(), 0
+def step(moving):
+    """One slice, where there is anything to move: never where a constraint decides."""
+    if moving.is_due:
+        with transaction.atomic():
+            done = moving.step(connection)
+        done()
+
+
+def put_away(moving=None, *, fail=False):
+    """Until it is not due any more; with `fail` every other slice is rolled back. Returns how many slices there were."""
+    moving, steps = moving or nonces.PuttingAway(), 0
     while moving.is_due:
         steps += 1
         if fail and steps % 2:
@@ -72,9 +81,7 @@ def put_away(*, fail=False):
                 moving.step(connection)
                 1 / 0  # noqa: B018
         else:
-            with transaction.atomic():
-                done = moving.step(connection)
-            done()
+            step(moving)
     return steps
 
 
@@ -98,13 +105,41 @@ def test_what_is_claimed_while_others_are_put_away_counts(small):
     claim(40)
     moving = nonces.PuttingAway()
     for number in range(41, 60):
-        if moving.is_due:
-            with transaction.atomic():
-                done = moving.step(connection)
-            done()
+        step(moving)
         assert claim(number, number - 1) == [True, False]
     assert claim(*range(61)) == [False] * 60 + [True]
-    assert UsedNonce.objects.count() + sum(len(one.digests) for one in NonceGroup.objects.all()) // 16 >= 61
+    assert UsedNonce.objects.count() + sum(len(one.digests) for one in NonceGroup.objects.all()) // 8 >= 61
+
+
+def test_a_move_that_began_in_a_failed_transaction_begins_again(small):
+    """The first slice is decided on with a group that is rolled back; another group gets its id."""
+    claim(*range(20))
+    moving = nonces.PuttingAway()
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        nonces.claim(connection, [(nonces.digest("LTAI", "lost"), clock.real_now())])
+        if moving.is_due:
+            moving.step(connection)
+        1 / 0  # noqa: B018
+    claim(*range(20, 40))
+    put_away(moving)
+    assert claim(*range(40), "lost") == [False] * 40 + [True]
+
+
+def test_a_move_that_another_process_ended_begins_again(small, as_another_process):
+    claim(*range(40))
+    moving = nonces.PuttingAway()
+    for _ in range(3):
+        step(moving)
+    ours = nonces._known
+    as_another_process()
+    claim(40)
+    put_away()
+    claim(*range(41, 60))
+    nonces._known = ours
+    assert claim(*range(60)) == [False] * 60
+    put_away(moving)
+    assert NonceGroup.objects.count() == 0
+    assert claim(*range(61)) == [False] * 60 + [True]
 
 
 def test_what_is_forgotten_may_come_again(small, monkeypatch):
@@ -130,6 +165,13 @@ def test_forgetting_goes_from_the_oldest_on(monkeypatch):
     assert [model.objects.count() for model in (UsedNonce, NonceGroup)] == [3, 3]
     assert nonces.forget(now) == 0
     assert nonces.forget(now + timedelta(minutes=5)) == 6
+
+
+def test_no_digest_is_zero(monkeypatch):
+    """Nothing but zeros is an empty place in `base.numbers`."""
+    monkeypatch.setattr(nonces.hashlib, "sha256", lambda _: SimpleNamespace(digest=lambda: bytes(32)))
+    assert nonces.digest("LTAI", "n") == bytes(7) + b"\1"
+    assert [*claim("n"), *claim("n")] == [True, False]
 
 
 def test_any_history_is_as_that_of_one_set(small, as_another_process):
