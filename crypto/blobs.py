@@ -8,10 +8,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 
+from base import b64
 from crypto.errors import BadCiphertext
 
 VERSION_ID = 36
@@ -22,15 +21,15 @@ _ID = re.compile(r"[0-9a-z-]{36}")
 def pack(version_id: str, sealed: bytes) -> str:
     if len(version_id) != VERSION_ID:
         raise ValueError("a version id has 36 characters")
-    return base64.b64encode(version_id.encode("ascii") + sealed).decode("ascii")
+    return b64.encoded(version_id.encode("ascii") + sealed)
 
 
 def unpack(blob: str) -> tuple[str, bytes]:
     """(version id, IV + ciphertext + tag). Raises BadCiphertext for anything that is not such a blob."""
     try:
-        raw = base64.b64decode(blob, validate=True)
+        raw = b64.decoded(blob)
         version_id = raw[:VERSION_ID].decode("ascii")
-    except (binascii.Error, ValueError):
+    except ValueError:
         raise BadCiphertext from None
     if len(raw) < SHORTEST or not _ID.fullmatch(version_id):
         raise BadCiphertext

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Mapping
 from functools import cached_property
 
+from base import b64
 from crypto import asymmetric, blobs, context
 from crypto.algorithms import Encryption, Signing
 from crypto.envelope import Identity
@@ -63,7 +63,7 @@ class Engine:
 
     def data_key(self, material: Material, length: int, encryption_context: Mapping[str, str]) -> tuple[str, str]:
         """(Base64 of `length` random bytes, its CiphertextBlob). Nothing of the data key is kept."""
-        text = base64.b64encode(os.urandom(length)).decode("ascii")
+        text = b64.encoded(os.urandom(length))
         return text, self.encrypt(material, text, encryption_context)
 
     def import_raw(self, spec: Spec, identity: Identity, raw: bytes) -> Material:

@@ -44,10 +44,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """One request that has been worked out and waits for its commit. uses: (action, caller, key) of what was done with keys."""
+    """One request that has been worked out and waits for its commit. entry: its event, but for the request id, which may be that
+    of another of the same plan. uses: (action, caller, key) of what was done with keys."""
 
     nonce: Nonce
     entry: Entry
+    request_id: str
     rests_on: frozenset[Sight]
     uses: Sequence[tuple[str, Caller, Key]]
     outcome: str
@@ -128,14 +130,14 @@ class Writer(threading.Thread):
             now = clock.now()
             good = [ticket for ticket in group if ticket.rests_on.isdisjoint(stale) and _still_allowed(ticket, now)]
             claimed = tables.claim([ticket.nonce for ticket in good]) if good else []
-            entries = []
+            events = []
             for ticket in group:
                 ticket.outcome = STALE
             for ticket, new in zip(good, claimed, strict=True):
                 ticket.outcome = DONE if new else NONCE_USED
-                entries.append(ticket.entry if new else ticket.nonce_used())
-            if entries:
-                tables.store(entries)
+                events.append((ticket.entry if new else ticket.nonce_used(), ticket.request_id))
+            if events:
+                tables.store(events)
             put_away = self._putting_away.step(connection) if self._putting_away.is_due else None
             tables.commit()
         except BaseException:

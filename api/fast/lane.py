@@ -235,7 +235,7 @@ class Lane:
         [entry] = entries
         if answer.status == 200 and not may_block and not request.form:
             self._plans.put(name, plans.made(claim.action, request, rows, entry, answer))
-        return Worked(nonce, entry, frozenset(rows.rests_on), rows.uses, "", asked, answer, encode(answer.body).encode())
+        return Worked(nonce, entry, request_id, frozenset(rows.rests_on), rows.uses, "", asked, answer, encode(answer.body).encode())
 
     def _product_time(self, now: datetime) -> datetime:
         """now: the real time. Made once a second."""
@@ -312,7 +312,7 @@ def _planned(plan: Plan, name: Name, payload: str, nonce: Nonce, asked: Asked, a
         made = plan.kind.work(plan, payload)
     except (Refused, ProviderError):
         return None
-    return Worked(nonce, plan.event(asked.request_id, address), plan.rests_on, plan.uses, "", asked, _GOOD,
+    return Worked(nonce, plan.event(address), asked.request_id, plan.rests_on, plan.uses, "", asked, _GOOD,
                   plan.payload(asked.request_id, made), name)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from api.fast import plans
-from api.request import Request, decode_value, is_value
+from api.request import Request, base64_value
 from api.signatures import headers, v3
 from api.signatures.claim import Claim
 from api.signatures.encoding import same
@@ -73,10 +73,8 @@ class Outline:
             return None
         if not self.payload:
             return Found(b"", date, nonce, signature, "") if payload == b"" else None
-        try:
-            return Found(payload, date, nonce, signature, decode_value(payload.decode())) if is_value(payload) else None
-        except UnicodeDecodeError:
-            return None
+        text = base64_value(payload)
+        return None if text is None else Found(payload, date, nonce, signature, text)
 
     def signed(self, secret: str, found: Found) -> bool:
         before, one, two, three = self.canonical

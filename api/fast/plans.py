@@ -94,8 +94,11 @@ class Plan:
     uses: Sequence[tuple[str, Caller, Key]]
     kind: Kind
 
-    def event(self, request_id: str, address: str) -> Entry:
-        return self.entry._replace(request_id=request_id, address=address)
+    def event(self, address: str) -> Entry:
+        """The same for all requests from one address."""
+        if self.entry.address != address:
+            self.entry = self.entry._replace(address=address)
+        return self.entry
 
     def payload(self, request_id: str, made: Mapping[str, str]) -> bytes:
         """The body of the answer; made: of `Kind.work`."""

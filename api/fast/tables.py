@@ -44,7 +44,8 @@ class Tables(Protocol):
     def facts(self, asked: Mapping[str, Iterable[Any]]) -> Facts: ...
     def claim(self, nonces: Sequence[Nonce]) -> list[bool]:
         """For each nonce, whether this is its first use; of two alike, the first."""
-    def store(self, entries: Sequence[Entry]) -> None: ...
+    def store(self, events: Sequence[tuple[Entry, str]]) -> None:
+        """Each with its own request id."""
     def commit(self) -> None: ...
     def rollback(self) -> None: ...
 
@@ -108,13 +109,13 @@ class Sqlite:
     def claim(self, nonces: Sequence[Nonce]) -> list[bool]:
         return claim(self._connection, nonces)
 
-    def store(self, entries: Sequence[Entry]) -> None:
-        """Events that differ in their request only go together: what they share is handed over once."""
-        alike: dict[tuple[Any, ...], list[str]] = {}
-        for entry in entries:
-            alike.setdefault(entry[:1] + entry[2:], []).append(entry.request_id)
+    def store(self, events: Sequence[tuple[Entry, str]]) -> None:
+        """Requests that share an entry go together: it is handed over once."""
+        alike: dict[int, tuple[Entry, list[str]]] = {}
+        for entry, request_id in events:
+            alike.setdefault(id(entry), (entry, []))[1].append(request_id)
         single: list[list[str]] = []
-        for (at, *rest), request_ids in alike.items():
+        for (at, _, *rest), request_ids in alike.values():
             if len(request_ids) > 1:
                 self._raw.execute(_ALIKE, (stored(at), *rest, json.dumps(request_ids)))
             else:
@@ -166,8 +167,10 @@ class Postgres:
     def claim(self, nonces: Sequence[Nonce]) -> list[bool]:
         return claim(self._connection, nonces)
 
-    def store(self, entries: Sequence[Entry]) -> None:
-        columns = zip(*entries, strict=True)
+    def store(self, events: Sequence[tuple[Entry, str]]) -> None:
+        entries, request_ids = zip(*events, strict=True)
+        at, _, *rest = zip(*entries, strict=True)
+        columns = (at, request_ids, *rest)
         arrays = ",".join(f"%s::{kind}[]" for kind in self._EVENT_TYPES)
         query = f"INSERT INTO audit_event ({','.join(COLUMNS)}) SELECT * FROM unnest({arrays})"  # noqa: S608 - names of our own
         self._raw.execute(query, [*map(list, columns)])

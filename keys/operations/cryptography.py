@@ -42,7 +42,7 @@ class DataKey:
 
 
 def checked_plaintext(text: str) -> str:
-    if not 1 <= using.base64_length("Plaintext", text) <= MAX_PLAINTEXT:
+    if not 1 <= len(using.from_base64("Plaintext", text)) <= MAX_PLAINTEXT:
         raise using.invalid("Plaintext", "plaintext_size", limit=MAX_PLAINTEXT)
     return text
 

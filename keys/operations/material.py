@@ -6,8 +6,6 @@ it makes outlives it too, so that old ciphertext opens again when the same mater
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +16,7 @@ from django.db import transaction
 
 from access.root import purpose_key
 from audit import recording
-from base import ids
+from base import b64, ids
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from crypto import wrapping
@@ -61,7 +59,7 @@ def get_parameters_for_import(caller: Caller, key: Key, *, wrapping_key_spec: st
     with transaction.atomic():
         token.save(force_insert=True)
         recording.record(caller, "GetParametersForImport", key, algorithm=wrapping_algorithm, token=token.pk)
-    return ImportParameters(key.pk, base64.b64encode(public).decode("ascii"), tokens.text_of(token), token.expires_at)
+    return ImportParameters(key.pk, b64.encoded(public), tokens.text_of(token), token.expires_at)
 
 
 @recording.operation("ImportKeyMaterial")
@@ -111,8 +109,8 @@ def import_key_material(caller: Caller, key: Key, *, encrypted_key_material: str
 
 def _base64(text: str) -> bytes | None:
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        return b64.decoded(text)
+    except ValueError:
         return None
 
 

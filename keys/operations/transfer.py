@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from django.db import transaction
 
 from audit import recording
+from base import b64
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from crypto import wrapping
@@ -134,8 +133,8 @@ def export_data_key(caller: Caller, *, ciphertext_blob: str, public_key_blob: st
 
     def export(engine: Engine, material: Material) -> bytes:
         try:
-            data = base64.b64decode(engine.decrypt(material, source.sealed, encryption_context or {}), validate=True)
-        except binascii.Error:
+            data = b64.decoded(engine.decrypt(material, source.sealed, encryption_context or {}))
+        except ValueError:
             raise BadCiphertext from None
         if len(data) > longest:
             raise using.invalid("CiphertextBlob", "data_key_too_long_to_export", limit=longest)
@@ -164,7 +163,7 @@ def generate_and_export_data_key(caller: Caller, key: Key, *, public_key_blob: s
 
     def export(engine: Engine, material: Material) -> tuple[bytes, str]:
         text, blob = engine.data_key(material, length, encryption_context or {})
-        return wrapping.wrap_for_export(public, wrapping_algorithm, base64.b64decode(text)), blob
+        return wrapping.wrap_for_export(public, wrapping_algorithm, b64.decoded(text)), blob
 
     wrapped, blob = using.use(caller, "GenerateAndExportDataKey", key, row, export)
     return ExportedDataKey(using.to_base64(wrapped), blob, key.pk, row.version_id)

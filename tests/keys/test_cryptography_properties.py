@@ -137,15 +137,3 @@ def test_any_bytes_are_a_bad_ciphertext_and_never_an_accident(alice, ring, spec,
     call = lambda: operations.asymmetric_decrypt(alice(), key, key_version_id=version_of(key), algorithm=algorithm,  # noqa: E731
                                                  ciphertext_blob=b64(sealed))
     assert outcome(call) == "InvalidParameter"
-
-
-@given(st.text(alphabet="AZaz09+/=\n _-é", max_size=12) | BYTES.map(b64) | BYTES.map(lambda raw: b64(raw)[:-1]))
-def test_the_length_of_base64_is_that_of_its_bytes(text):
-    try:
-        expected = len(using.from_base64("Plaintext", text))
-    except Refused as refused:
-        with pytest.raises(Refused) as again:
-            using.base64_length("Plaintext", text)
-        assert again.value.first == refused.first
-    else:
-        assert using.base64_length("Plaintext", text) == expected

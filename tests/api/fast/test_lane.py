@@ -167,7 +167,7 @@ def settle(alice, make_key):
     def ticket(nonce, at=None):
         entry = lane.recording.entry(caller, "Encrypt", sight.key)
         who = group.replace(caller, at=at or caller.at)
-        return Plain((nonces.digest("LTAI", nonce), clock.real_now()), entry, frozenset({sight}),
+        return Plain((nonces.digest("LTAI", nonce), clock.real_now()), entry, entry.request_id, frozenset({sight}),
                      [("Encrypt", who, sight.key)], "")
 
     def run(*names, at=None):

@@ -85,10 +85,10 @@ def known(data):
 
 PIECES = [b"", b"&", b"=", b"%", b"%3D", b"%zz", b"%FF", b"\r\n", b"\r\n\r\n", b" ", b"A", b"0" * 64, b"x: y\r\n", b"&X=1", b"#",
           b"\xff", b"\x00"]
-PAYLOADS = st.text(max_size=20) | st.binary(max_size=40).map(lambda raw: base64.b64encode(raw).decode())
+BASE64 = st.binary(max_size=40).map(lambda raw: base64.b64encode(raw).decode())
 
 
-@given(PAYLOADS, PAYLOADS, st.text("abcXYZ-019", min_size=1, max_size=36),
+@given(st.text(max_size=20) | BASE64, BASE64, st.text("abcXYZ-019", min_size=1, max_size=36),
        st.sampled_from(["", "User-Agent: sdk\r\n", "Accept: */*\r\n"]))
 def test_what_fits_reads_as_parsed(first, second, nonce, more):
     one = message("Encrypt", {"KeyId": KEY, "Plaintext": first, "EncryptionContext": '{"a":"b c"}'}, more=more)
