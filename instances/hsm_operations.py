@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 
@@ -19,14 +20,16 @@ from base import ids
 from base.caller import Caller
 from base.refusal import Refusal, Refused
 from crypto.errors import Unavailable
-from crypto.hsm.checks import Check, complete, examine, shown_tokens
-from crypto.hsm.cluster import Cluster, cluster_for
 from crypto.hsm.configuration import Place
+from crypto.hsm.steps import Check
 from crypto.hsm.troubles import Lost, Trouble
 from crypto.registry import HSM
 from instances import hsm_opening, hsm_rules, lookup, opening, states
 from instances.hsm_models import HsmCluster, HsmMember, HsmObject, MemberState, ObjectState
 from instances.models import Instance
+
+if TYPE_CHECKING:
+    from crypto.hsm.cluster import Cluster
 
 CHECK_EVERY = timedelta(minutes=5)
 # Looking after a broken member more often would only make its log longer; uses try it by themselves.
@@ -57,12 +60,12 @@ def register_hsm_cluster(caller: Caller, account: Account, *, name: str, module:
     try:
         places = tuple(_place(module, token) for token in tokens)
         cluster_id = ids.hsm_id(caller.at)
-        cluster = cluster_for(hsm_opening.configuration(cluster_id, places, pin_source, replication))
-        _passed([*examine(cluster, stranger=True)])
+        cluster = hsm_opening.cluster_for(hsm_opening.configuration(cluster_id, places, pin_source, replication))
+        _passed(hsm_opening.examined(cluster, stranger=True))
         cluster.found()
     except Lost as lost:
         raise Refused(hsm_rules.check_failed("", str(lost.trouble), lost.detail)) from None
-    checks = [*examine(cluster)]
+    checks = hsm_opening.examined(cluster)
     with transaction.atomic():
         made = HsmCluster.objects.create(id=cluster_id, account=account, name=name, replication=replication,
                                          pin_source=pin_source, created_at=caller.at)
@@ -76,7 +79,7 @@ def register_hsm_cluster(caller: Caller, account: Account, *, name: str, module:
 
 def _place(module: str, token: str) -> Place:
     """Raises Lost, Refused."""
-    found = [place for place in shown_tokens(module, hsm_opening.folder()) if token in (place.label, place.serial)]
+    found = [place for place in hsm_opening.shown_tokens(module) if token in (place.label, place.serial)]
     if len(found) > 1:
         raise Refused(Refusal("InvalidParameter", {"name": "Token", "value": token[:64]}, reason="hsm_label_twice", who="user"))
     if not found:
@@ -122,10 +125,10 @@ def look_after(caller: Caller, cluster: HsmCluster) -> list[Check]:
 
 def _examined(cluster: HsmCluster, *, pin: bool = False) -> tuple[Cluster, list[Check]]:
     opened = hsm_opening.opened(cluster)
-    checks = [*examine(opened, pin=pin)]
+    checks = hsm_opening.examined(opened, pin=pin)
     if all(check.passed for check in checks):
         kept = HsmObject.objects.filter(cluster=cluster, state=ObjectState.KEPT)
-        checks += complete(opened, set(kept.values_list("name", flat=True)))
+        checks += hsm_opening.complete(opened, set(kept.values_list("name", flat=True)))
     return opened, checks
 
 
@@ -162,7 +165,7 @@ def connect_hardware_instance(caller: Caller, instance: Instance, *, cluster: Hs
     if reasons := why_not_connect(caller, instance, cluster):
         raise Refused(*reasons)
     opened = hsm_opening.opened(cluster)
-    _passed([*examine(opened, pin=True)])
+    _passed(hsm_opening.examined(opened, pin=True))
     first = instance.status == states.Status.UNINITIALIZED
     if first:
         HsmObject.objects.update_or_create(cluster=cluster, name=instance.pk,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from access.labels import Label
-from crypto.hsm.checks import STEPS
+from crypto.hsm.steps import STEPS
 from crypto.hsm.troubles import Trouble
 from instances.hsm_models import ClusterState, HsmMember, MemberState
 

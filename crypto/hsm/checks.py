@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,27 +18,11 @@ from crypto.hsm import objects
 from crypto.hsm.cluster import Cluster
 from crypto.hsm.configuration import CONSOLE, Place
 from crypto.hsm.member import Member, tokens
+from crypto.hsm.steps import Check
 from crypto.hsm.troubles import Lost, Trouble
 from crypto.specs import AES_256
 
 FEWEST = 2
-STEPS = ("two_members", "connect", "self_test", "mechanisms", "same_keys", "complete")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """step: of STEPS; member: label of the token, empty for a step over all of them; trouble: of `Trouble`, where it failed;
-    ms: how long it took."""
-
-    step: str
-    member: str = ""
-    trouble: str = ""
-    detail: str = ""
-    ms: int = 0
-
-    @property
-    def passed(self) -> bool:
-        return not self.trouble
 
 
 def shown_tokens(module: str, folder: Path) -> list[Place]:
