@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, mlkem,
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from crypto.algorithms import Encryption, Signing
+from crypto.algorithms import SIGNINGS, Encryption, Signing
 from crypto.errors import BadCiphertext, Unsupported
 from crypto.specs import Spec
 
@@ -85,27 +85,26 @@ def checked_private(spec: Spec, private: bytes) -> bytes:
 
 def sign(key: Any, algorithm: Signing, digest: bytes) -> bytes:
     """PSS with a salt as long as the digest; ECDSA as DER SEQUENCE(r, s). key: from `load_private`."""
-    if algorithm.scheme == "ecdsa":
-        signature: bytes = key.sign(digest, ec.ECDSA(Prehashed(_HASHES[algorithm.hash])))
-    elif algorithm.scheme in ("pss", "pkcs1"):
-        signature = key.sign(digest, _rsa_padding(algorithm), Prehashed(_HASHES[algorithm.hash]))
-    else:
-        signature = key.sign(digest)
+    signature: bytes = key.sign(digest, *_HOW[algorithm.name])
     return signature
 
 
 def verify(public: bytes, algorithm: Signing, digest: bytes, signature: bytes) -> bool:
     key: Any = serialization.load_der_public_key(public)
     try:
-        if algorithm.scheme == "ecdsa":
-            key.verify(signature, digest, ec.ECDSA(Prehashed(_HASHES[algorithm.hash])))
-        elif algorithm.scheme in ("pss", "pkcs1"):
-            key.verify(signature, digest, _rsa_padding(algorithm), Prehashed(_HASHES[algorithm.hash]))
-        else:
-            key.verify(signature, digest)
+        key.verify(signature, digest, *_HOW[algorithm.name])
     except InvalidSignature:
         return False
     return True
+
+
+def _how(algorithm: Signing) -> tuple[Any, ...]:
+    """What the library wants to know besides the digest. Made once: it takes a sixth of the time of a signature by P-256."""
+    if algorithm.scheme == "ecdsa":
+        return (ec.ECDSA(Prehashed(_HASHES[algorithm.hash])),)
+    if algorithm.scheme in ("pss", "pkcs1"):
+        return _rsa_padding(algorithm), Prehashed(_HASHES[algorithm.hash])
+    return ()
 
 
 def _rsa_padding(algorithm: Signing) -> padding.AsymmetricPadding:
@@ -113,6 +112,9 @@ def _rsa_padding(algorithm: Signing) -> padding.AsymmetricPadding:
         return padding.PKCS1v15()
     digest = _HASHES[algorithm.hash]
     return padding.PSS(padding.MGF1(digest), digest.digest_size)
+
+
+_HOW = {name: _how(algorithm) for name, algorithm in SIGNINGS.items()}
 
 
 def oaep(name: str) -> padding.OAEP:
