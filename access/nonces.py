@@ -34,6 +34,7 @@ _MOVE = """INSERT OR IGNORE INTO access_usednonce (digest, forget_at)
 WITH RECURSIVE place(at) AS (SELECT 1 UNION ALL SELECT at + 8 FROM place WHERE at + 8 < length(?1))
 SELECT substr(?1, at, 8), ?2 FROM place"""  # digests one after the other, by far the cheapest way to hand many over
 _LEAST, _ALL = numbers.to_bytes([1]), 1 << numbers.BITS
+_NO_ROW = [(0, b"", "")]  # that no read finds
 Nonce = tuple[bytes, datetime]  # `digest`, real time after which a request with this nonce's timestamp is refused anyway
 
 
@@ -85,13 +86,13 @@ def _claim_by_constraint(connection: BaseDatabaseWrapper, nonces: Sequence[Nonce
 def _claim_by_memory(connection: BaseDatabaseWrapper, nonces: Sequence[Nonce]) -> list[bool]:
     raw, asked = connection.connection, [digest for digest, _ in nonces]
     with _lock:  # two threads hold the write lock at once only where they work on two databases
-        unknown = numbers.to_bytes(_known.read(raw).missing(numbers.of_bytes(b"".join(asked))))
-        new = {*_split(unknown)}
+        new = {*_split(_known.add(raw, b"".join(asked)))}
         if raw.execute("SELECT EXISTS (SELECT 1 FROM access_usednonce)").fetchone()[0]:
             new -= found(raw, "access_usednonce", "digest", new)
         if new:
-            until = max(until for _, until in nonces)
-            raw.execute("INSERT INTO access_noncegroup (digests, forget_at) VALUES (?, ?)", [b"".join(new), stored(until)])
+            digests, until = b"".join(new), stored(max({until for _, until in nonces}))
+            added = raw.execute("INSERT INTO access_noncegroup (digests, forget_at) VALUES (?, ?)", [digests, until])
+            _known.added(added.lastrowid, digests, until)
     return _first(asked, new)
 
 
@@ -123,12 +124,24 @@ class _Known:
             self.clear()
             self._since = now
             rows = raw.execute(query, [0]).fetchall()
-        added = rows[len(self._last):]
-        for self.newest, digests, until in added:
-            self.digests.update(numbers.of_bytes(digests))
-            self.latest = max(self.latest, until)
-        self._last = added[-1:] or self._last
+        for row in rows[len(self._last):]:
+            self.digests.add(numbers.of_bytes(row[1]))
+            self.added(*row)
         return self.digests
+
+    def add(self, raw: Any, digests: bytes) -> bytes:
+        """Reads, and adds; returns those that are new. The caller stores them and says `added`, or all is read again."""
+        known, last = self.read(raw), self._last
+        self._last = _NO_ROW
+        new = known.add(numbers.of_bytes(digests))
+        if not new:
+            self._last = last
+        return numbers.to_bytes(new)
+
+    def added(self, row: int, digests: bytes, until: str) -> None:
+        """The newest group, whose digests are known."""
+        self.newest, self._last = row, [(row, digests, until)]
+        self.latest = max(self.latest, until)
 
 
 _known, _lock = _Known(), threading.Lock()

@@ -30,37 +30,32 @@ class Numbers:
     Each stands in the slot of its first bits, or in the next that is free; so they stand nearly in order."""
 
     def __init__(self) -> None:
-        self._count, self._shift, self._slots = 0, BITS - 10, array("Q", bytes(8 << 10))
+        self._empty(10)
+
+    def _empty(self, bits: int) -> None:
+        self._shift, self._slots = BITS - bits, array("Q", bytes(8 << bits))
+        self._room = self._most = (5 << bits) // 8
 
     def __len__(self) -> int:
-        return self._count
+        return self._most - self._room
 
-    def missing(self, numbers: Iterable[int]) -> list[int]:
-        """Those that are not in the set, in the order given."""
-        slots, mask, shift, found = self._slots, len(self._slots) - 1, self._shift, []
-        for number in numbers:
-            at = number >> shift
-            while (there := slots[at]) and there != number:
-                at = at + 1 & mask
-            if not there:
-                found.append(number)
-        return found
-
-    def update(self, numbers: Iterable[int]) -> None:
-        slots, mask, shift = self._slots, len(self._slots) - 1, self._shift
-        room = len(slots) * 5 // 8 - self._count
+    def add(self, numbers: Iterable[int]) -> list[int]:
+        """Those that were not in the set, in the order given."""
+        new: list[int] = []
+        slots, mask, shift, room = self._slots, len(self._slots) - 1, self._shift, self._room
         for number in numbers:
             at = number >> shift
             while (there := slots[at]) and there != number:
                 at = at + 1 & mask
             if not there:
                 slots[at] = number
+                new.append(number)
                 room -= 1
-                self._count += 1
-                if room < 0:
+                if not room:
                     self._grow()
-                    slots, mask, shift = self._slots, len(self._slots) - 1, self._shift
-                    room = len(slots) * 5 // 8 - self._count
+                    slots, mask, shift, room = self._slots, len(self._slots) - 1, self._shift, self._room
+        self._room = room
+        return new
 
     def between(self, low: int, high: int) -> list[int]:
         """Those from `low` to `high`, without `high` itself, in order."""
@@ -73,6 +68,6 @@ class Numbers:
         return sorted(found - {0})
 
     def _grow(self) -> None:
-        before, self._slots = self._slots, array("Q", bytes(16 * len(self._slots)))
-        self._count, self._shift = 0, self._shift - 1
-        self.update(number for number in before if number)
+        before = self._slots
+        self._empty(BITS - self._shift + 1)
+        self.add(number for number in before if number)
