@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -15,7 +15,7 @@ from crypto.specs import SPECS
 from instances import hsm_objects, opening
 from instances.models import WrappingKey
 from keys.among import among
-from keys.models import Key, KeyMaterial, SpareMaterial
+from keys.models import Key, KeyMaterial, KeyVersion, SpareMaterial
 
 OVERWRITE = b"\0" * 128
 Held = list[tuple[WrappingKey, Material]]
@@ -24,9 +24,10 @@ Held = list[tuple[WrappingKey, Material]]
 def erase(*keys: Key) -> Held:
     """Overwrites and removes every wrapped material of `keys`, spare copies included. Call it in the transaction that claimed
     the keys by their revision, and give what it returns to `release` when that is committed."""
-    held = held_by(*keys)
+    versions = _versions(keys)
+    held = _held(keys, versions)
     _doom(held)
-    for rows in _rows(keys):
+    for rows in _rows(versions):
         rows.update(stored=OVERWRITE)
         rows.delete()
     return held
@@ -46,11 +47,14 @@ def erase_spare(spare: SpareMaterial) -> Held:
 
 def held_by(*keys: Key) -> Held:
     """What the providers hold of `keys` now, in use or spare."""
+    return _held(keys, _versions(keys))
+
+
+def _held(keys: Sequence[Key], versions: Mapping[str, str]) -> Held:
     owners = {key.pk: key for key in keys}
-    columns = ("version__key_id", "version_id", "wrapping_key_id", "stored")
-    found = [row for rows in _rows(keys) for row in rows.values_list(*columns)]
-    stores = WrappingKey.objects.in_bulk({wrapping for _, _, wrapping, _ in found})
-    return [(stores[wrapping], _material(owners[key], version, stored)) for key, version, wrapping, stored in found]
+    found = [row for rows in _rows(versions) for row in rows.values_list("version_id", "wrapping_key_id", "stored")]
+    stores = WrappingKey.objects.in_bulk({wrapping for _, wrapping, _ in found})
+    return [(stores[wrapping], _material(owners[versions[version]], version, stored)) for version, wrapping, stored in found]
 
 
 def versions_in(held: Held) -> Counter[str]:
@@ -58,9 +62,15 @@ def versions_in(held: Held) -> Counter[str]:
     return Counter(owner for owner, _ in {(stored.identity.owner, stored.identity.version) for _, stored in held})
 
 
-def _rows(keys: Sequence[Key]) -> tuple[QuerySet[KeyMaterial], QuerySet[SpareMaterial]]:
-    ids = among(key.pk for key in keys)
-    return KeyMaterial.objects.filter(version__key__in=ids), SpareMaterial.objects.filter(version__key__in=ids)
+def _versions(keys: Sequence[Key]) -> dict[str, str]:
+    """The key of each of their versions, by id. None is added while a key is claimed."""
+    return dict(KeyVersion.objects.filter(key__in=among(key.pk for key in keys)).order_by().values_list("pk", "key_id"))
+
+
+def _rows(versions: Iterable[str]) -> tuple[QuerySet[KeyMaterial], QuerySet[SpareMaterial]]:
+    """Named by what they hang on: with a join in it, Django would look up the rows once more in order to write them."""
+    ids = among(versions)
+    return KeyMaterial.objects.filter(version__in=ids), SpareMaterial.objects.filter(version__in=ids)
 
 
 def _material(key: Key, version: str, stored: bytes | memoryview) -> Material:
