@@ -15,6 +15,8 @@ from keys.models import Key, KeyQuerySet
 COLUMNS = ("account", "instance", "kind", "edition", "state", "spec", "protection_level", "storage_mechanism", "revision",
            "delete_at", "deletion_scheduled_at", "deletion_scheduled_by", "material_expires_at", "automatic_rotation",
            "rotation_interval_seconds", "next_rotation_at")
+# How many pieces are looked up at once: 20 of 500 ids are a megabyte.
+PIECES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,18 @@ def erased(due: KeyQuerySet, goes: Callable[[Key], object], erase: Callable[[Seq
 
 
 def in_turn(due: KeyQuerySet, size: int) -> Iterator[KeyQuerySet]:
-    """`due`, which is ordered by a date and the id, in pieces of `size`; each row once, however it changes meanwhile."""
+    """`due`, which is ordered by a date and the id, in pieces of `size`; each row once, however it changes meanwhile.
+
+    Several pieces are looked up at once and dealt out by id: keys that were made one after the other lie beside each other in
+    the table and most indexes, and a piece that shares pages with itself writes fewer."""
     date = str(due.query.order_by[0])
-    piece = list(due.values_list(date, "pk")[:size])
-    while piece:
-        yield due.filter(pk__in=among(pk for _, pk in piece))
-        at, last = piece[-1]
+    many = size * PIECES
+    found = list(due.values_list(date, "pk")[:many])
+    while found:
+        ids = sorted(pk for _, pk in found)
+        for start in range(0, len(ids), size):
+            yield due.filter(pk__in=among(ids[start:start + size])).order_by("pk")
+        at, last = found[-1]
         # The bound on the date alone is what an index can use.
         beyond = Q(**{f"{date}__gte": at}) & (Q(**{f"{date}__gt": at}) | Q(pk__gt=last))
-        piece = list(due.filter(beyond).values_list(date, "pk")[:size]) if len(piece) == size else []
+        found = list(due.filter(beyond).values_list(date, "pk")[:many]) if len(found) == many else []

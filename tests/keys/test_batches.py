@@ -147,6 +147,18 @@ def test_a_batch_of_one_row_more_than_a_piece_ends(alice, instance, monkeypatch)
     assert len({make.due_key(alice, home=instance).pk for _ in range(5)}) == sweeps.destroy_due(clock.now()) == 5
 
 
+def test_every_key_has_one_turn_however_many_looks_it_takes(alice, instance, monkeypatch):
+    """Dates of a look overlap with the next one's, ids do not follow the dates, and some dates are the same."""
+    monkeypatch.setattr(batches, "PIECES", 2)
+    due, now = [make.due_key(alice, home=instance) for _ in range(11)], clock.now()
+    for number, key in enumerate(due):
+        Key.objects.filter(pk=key.pk).update(delete_at=now - timedelta(minutes=1 + 7 * number % 11 // 3))
+    pieces = [list(rows.values_list("pk", flat=True)) for rows in batches.in_turn(Key.objects.due_for_destruction(now), 2)]
+    assert [len(piece) for piece in pieces] == [2] * 5 + [1]
+    assert all(piece == sorted(piece) for piece in pieces)
+    assert sorted(sum(pieces, [])) == sorted(key.pk for key in due)
+
+
 def test_what_is_refused_or_put_off_does_not_hold_up_what_comes_after(alice, instance, monkeypatch):
     """More of them than a piece holds; once this ended the run."""
     monkeypatch.setattr(sweeps, "CHUNK", 2)
