@@ -20,9 +20,9 @@ from crypto.provider import Material
 from crypto.specs import SPECS
 from instances import hsm_objects, opening
 from instances.models import WrappingKey
-from keys import batches, creation, gate, moving, quota, rotating
+from keys import batches, creation, gate, moving, quota, rotating, storing
 from keys.among import among
-from keys.models import Key, KeyMaterial, KeyQuerySet, KeyVersion, hold
+from keys.models import Key, KeyQuerySet, KeyVersion, hold
 from keys.operations import using
 from keys.states import State
 
@@ -138,11 +138,9 @@ def _store(caller: Caller, action: str, made: Sequence[_Made]) -> None:
         moving.move(keys, last_rotation_at=caller.at, next_rotation_at=date, next_try_at=None)
     new_primary = among(one.key.pk for one in made if one.version.is_primary)
     KeyVersion.objects.filter(key__in=new_primary, is_primary=True).update(is_primary=False)
-    KeyVersion.objects.bulk_create([one.version for one in made])
     for holder, version in {one.holder.pk: one.version.pk for one in made}.items():
         hold(holder, version)
-    KeyMaterial.objects.bulk_create([
-        KeyMaterial(version_id=one.version.pk, wrapping_key_id=one.holder.pk, stored=one.material.stored) for one in made])
+    storing.store([(one.version, one.holder, one.material.stored) for one in made])
     for one in made:
         hsm_objects.keep(one.holder, one.material)
     recording.write([recording.entry(caller, action, one.key, version=one.version.pk, next_rotation_at=one.key.next_rotation_at)
