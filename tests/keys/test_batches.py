@@ -187,6 +187,10 @@ def test_a_batch_takes_the_room_there_is_and_says_of_each_key_that_there_is_no_m
 
 def test_a_run_counts_an_instance_again_before_its_room_gets_tight(alice, instance, monkeypatch):
     """It remembers what it saw; a smaller plan, or what others took, it must not overlook."""
+    elsewhere = make.instance(alice, name="elsewhere")
+    for _ in range(6):
+        make.key(alice, home=elsewhere)
+    Instance.objects.filter(pk=instance.pk).update(key_quota=8)  # no room for all there is: it must be counted
     monkeypatch.setattr(quota, "SPARE", 3)
     counted, count, seen = [], quota.used, {}
     monkeypatch.setattr(quota, "used", lambda home: counted.append(home.pk) or count(home))
@@ -201,3 +205,22 @@ def test_a_run_counts_an_instance_again_before_its_room_gets_tight(alice, instan
     assert [claims(1), len(counted)] == ["ok", 2], "what it remembers is twice the spare room at most"
     Instance.objects.filter(pk=instance.pk).update(key_quota=1)
     assert claims(2) == "Rejected.LimitExceeded"
+
+
+def test_a_run_counts_no_instance_that_has_room_for_all_there_is(alice, instance, monkeypatch):
+    monkeypatch.setattr(quota, "SPARE", 3)
+    counted, count = [], quota.used
+    monkeypatch.setattr(quota, "used", lambda home: counted.append(home.pk) or count(home))
+    for state in (State.ENABLED, State.PENDING_IMPORT):
+        make.key(alice, state, home=instance)
+
+    def claims(units: int, room: int) -> list[str]:
+        Instance.objects.filter(pk=instance.pk).update(key_quota=room)
+        counted.clear()
+        with transaction.atomic():
+            return [outcome(lambda: quota.claim(alice(), instance, units, {})), *counted]
+
+    assert claims(5, 11) == ["ok"], "room for 2 keys without a version, 1 version, the 5, and 3 to spare"
+    assert claims(5, 10) == ["ok", instance.pk]
+    assert claims(5, 7) == ["ok", instance.pk], "and what was counted is exact: two units are taken"
+    assert claims(5, 6) == ["Rejected.LimitExceeded", instance.pk]
