@@ -1,4 +1,6 @@
-"""Keys, their versions, the wrapped material, aliases and tags."""
+"""Keys, their versions, the wrapped material, aliases and tags.
+
+A foreign key has no index of its own where another one begins with it: whoever writes a row would pay for both."""
 
 from __future__ import annotations
 
@@ -125,7 +127,7 @@ class Key(models.Model):
 
     id = models.CharField(max_length=64, primary_key=True)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
-    instance = models.ForeignKey(Instance, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    instance = models.ForeignKey(Instance, on_delete=models.PROTECT, related_name="+", null=True, blank=True, db_index=False)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.CUSTOMER)
     edition = models.CharField(max_length=3, choices=Edition.choices, default=Edition.V3)
     state = models.CharField(max_length=16)
@@ -246,7 +248,7 @@ class KeyVersion(models.Model):
     """One independently generated key. The id stands in every ciphertext, so it outlives the material."""
 
     id = models.CharField(max_length=36, primary_key=True)
-    key = models.ForeignKey(Key, on_delete=models.PROTECT, related_name="+")
+    key = models.ForeignKey(Key, on_delete=models.PROTECT, related_name="+", db_index=False)
     is_primary = models.BooleanField(default=False)
     public_key = models.BinaryField(null=True, blank=True, help_text="SubjectPublicKeyInfo DER of a key pair")
     created_at = models.DateTimeField()
@@ -291,7 +293,7 @@ class SpareMaterial(models.Model):
     after it has moved until nobody can want it back. It goes with the material in use (`keys.erasing`), or at `drop_at`;
     none means that it is held until whoever made it has said when."""
 
-    version = models.ForeignKey(KeyVersion, on_delete=models.PROTECT, related_name="+")
+    version = models.ForeignKey(KeyVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
     wrapping_key = models.ForeignKey(WrappingKey, on_delete=models.PROTECT, related_name="+")
     stored = models.BinaryField()
     drop_at = models.DateTimeField(null=True, blank=True, db_index=True)
@@ -314,7 +316,7 @@ class Alias(models.Model):
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=261)
-    key = models.ForeignKey(Key, on_delete=models.PROTECT, related_name="+")
+    key = models.ForeignKey(Key, on_delete=models.PROTECT, related_name="+", db_index=False)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -339,7 +341,7 @@ class Alias(models.Model):
 
 
 class KeyTag(models.Model):
-    key = models.ForeignKey(Key, on_delete=models.CASCADE, related_name="+")
+    key = models.ForeignKey(Key, on_delete=models.CASCADE, related_name="+", db_index=False)
     tag_key = models.CharField(max_length=128)
     tag_value = models.CharField(max_length=128, blank=True)
 
