@@ -19,6 +19,7 @@ from instances.models import Instance, WrappingKey
 from instances.states import Status
 from keys import moving, states
 from keys.list_models import LIST_INDEXES, AccountUse, BulkItem, BulkRun, InstanceTally, KeyTally, KeyWord
+from keys.rows import PlainRows
 from keys.states import State
 
 __all__ = ["AccountUse", "Alias", "BulkItem", "BulkRun", "ImportToken", "InstanceTally", "Key", "KeyMaterial", "KeyQuerySet",
@@ -113,7 +114,7 @@ class KeyQuerySet(models.QuerySet["Key"]):
                 .order_by("material_expires_at", "id"))
 
 
-class Key(models.Model):
+class Key(PlainRows, models.Model):
     """A customer, default or service key. A destroyed key stays as its own tombstone: ids and dates, no material."""
 
     class Kind(models.TextChoices):
