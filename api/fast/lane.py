@@ -259,7 +259,8 @@ class Lane:
         [entry] = entries
         if answer.status == 200 and not may_block and not request.form:
             self._plans.put(name, plans.made(claim.action, request, rows, entry, answer))
-        return Worked(nonce, entry, request_id, frozenset(rows.rests_on), rows.uses, "", asked, answer, encode(answer.body).encode())
+        return Worked(nonce, entry, request_id, frozenset(rows.rests_on), rows.uses, "", asked, answer,
+                      encode(answer.body).encode())
 
     def _product_time(self, now: datetime) -> datetime:
         """now: the real time. Made once a second."""

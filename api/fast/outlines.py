@@ -73,8 +73,8 @@ class Outline:
             return None
         if not self.payload:
             return Found(b"", date, nonce, signature, "") if payload == b"" else None
-        text = base64_value(payload)
-        return None if text is None else Found(payload, date, nonce, signature, text)
+        decoded = base64_value(payload)
+        return None if decoded is None else Found(payload, date, nonce, signature, decoded)
 
     def signed(self, secret: str, found: Found) -> bool:
         before, one, two, three = self.canonical

@@ -12,7 +12,8 @@ from base.numbers import Numbers
 
 ALL = 1 << numbers.BITS
 # Evenly spread, and many with the same first bits, also the first and the last there are, where slots run over the end.
-_numbers = st.one_of(st.integers(1, ALL - 1), st.integers(1, 60), st.integers(ALL - 60, ALL - 1), st.integers(ALL // 2, ALL // 2 + 60))
+_numbers = st.one_of(st.integers(1, ALL - 1), st.integers(1, 60), st.integers(ALL - 60, ALL - 1),
+                     st.integers(ALL // 2, ALL // 2 + 60))
 
 
 @given(st.lists(st.lists(_numbers, max_size=40), max_size=20))

@@ -8,11 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from base.refusal import Refused
 from crypto.algorithms import ENCRYPTIONS, SIGNINGS, encryption_for, mac_for, signing_for
 from crypto.specs import ENCRYPT_DECRYPT, SIGN_VERIFY, SPECS
 from keys import operations
-from keys.operations import using
 from tests.keys.calls import outcome, version_of
 
 CONTEXTS = st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3)
