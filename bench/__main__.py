@@ -138,11 +138,13 @@ def main() -> None:
             rows.append(Row(f"{peer.name}: Encrypt", peer.name, peer.prepare()))
         for server in servers.values():
             running.callback(end, server.process)
+        alone = []
         for number in range(ROUNDS + 1):
             for row in rows if number % 2 else [*reversed(rows)]:
                 measure(row, servers[row.server], product, keep=number > 0)  # the first round warms up
+            alone.append(bare.all(CORES[0], CORES[-1]))
         memory = memory_mib(servers["ours"].process.pid)
-        figures = report.figures({row.name: row for row in rows}, bare.all(CORES[0], CORES[-1]), memory, starts(product))
+        figures = report.figures({row.name: row for row in rows}, alone[1:], memory, starts(product))
         report.write(rows, figures, ROUNDS, CONNECTIONS)
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -67,14 +67,16 @@ def calls(made: Mapping[str, Any]) -> Iterable[tuple[str, str, Call]]:
             "KeyId": made[key][0], "KeyVersionId": made[key][1], "Algorithm": algorithm, "Digest": digest})
 
 
-def figures(rows: Mapping[str, Any], bare: Mapping[str, float], memory: float, starts: Mapping[str, float]) -> dict[str, float]:
+def figures(rows: Mapping[str, Any], bare: Sequence[Mapping[str, float]], memory: float, starts: Mapping[str, float]
+            ) -> dict[str, float]:
+    """bare: of each round."""
     found = {}
     for figure, (one, other, what) in RATIOS.items():
         if one in rows and other in rows:
             pairs = zip(getattr(rows[one], what), getattr(rows[other], what), strict=True)
             found[figure] = statistics.median(a / b for a, b in pairs)
     for figure, (row, loop) in BARE.items():
-        found[figure] = bare[loop] / rows[row].middle("cpu_us")
+        found[figure] = statistics.median(a[loop] / b for a, b in zip(bare, rows[row].cpu_us, strict=True))
     encrypt = rows["Encrypt 32 bytes"]
     found["p99_over_p50"] = statistics.median(a / b for a, b in zip(encrypt.p99_ms, encrypt.p50_ms, strict=True))
     return {name: round(value, 2) for name, value in {**found, "memory_mib": memory, **starts}.items()}
