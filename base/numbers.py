@@ -39,17 +39,17 @@ class Numbers:
     def __len__(self) -> int:
         return self._most - self._room
 
-    def add(self, numbers: Iterable[int]) -> list[int]:
-        """Those that were not in the set, in the order given."""
-        new: list[int] = []
+    def add(self, numbers: Iterable[int]) -> list[bool]:
+        """For each, whether it was not in the set."""
+        new: list[bool] = []
         slots, mask, shift, room = self._slots, len(self._slots) - 1, self._shift, self._room
         for number in numbers:
             at = number >> shift
             while (there := slots[at]) and there != number:
                 at = at + 1 & mask
+            new.append(not there)
             if not there:
                 slots[at] = number
-                new.append(number)
                 room -= 1
                 if not room:
                     self._grow()

@@ -100,6 +100,19 @@ def test_many_groups_go_to_the_indexed_table_in_slices(small, as_another_process
     assert claim(*range(43)) == [False] * 42 + [True]
 
 
+def test_used_nonces_do_not_make_everything_be_read_again(small, as_another_process):
+    claim(*range(40))
+    put_away()
+    claim("a")
+    as_another_process()
+    assert claim("a", 0, 1) == [False] * 3
+    times = nonces._known.times
+    for number in range(40):
+        assert claim("a", number) == [False, False]
+    assert claim("b") == [True]
+    assert nonces._known.times == times
+
+
 def test_what_could_not_be_stored_may_come_again(monkeypatch):
     """The claim fails between memory and row, the transaction goes on."""
     assert claim("a") == [True]
