@@ -337,6 +337,9 @@ def _made(plan: Plan, payload: str) -> Mapping[str, str] | None:
         return plan.kind.work(plan, payload)
     except (Refused, ProviderError):
         return None
+    except Exception as error:  # noqa: BLE001 - what breaks for one request is not to end others; the whole way meets it again
+        failures.log(log, "a plan", error)
+        return None
 
 
 def _planned(plan: Plan, name: Name, made: Mapping[str, str], nonce: Nonce, asked: Asked, address: str) -> Worked:

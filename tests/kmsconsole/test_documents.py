@@ -75,4 +75,5 @@ def test_every_task_and_sweep_is_documented_with_its_interval() -> None:
     text = (ROOT / "docs/commands.md").read_text()
     for entry in SCHEDULE.values():
         assert f"| `{entry['task']}` | {entry['schedule']:g} s |" in text
-    assert all(f"`{name}`" in text for name in SWEEPS)
+    [listed] = re.findall(r"^### `sweep`\n(.+?)\n\n", text, re.M | re.S)
+    assert re.findall(r"`([a-z-]+)`", listed) == [*SWEEPS]

@@ -221,6 +221,22 @@ def test_what_comes_once_is_not_kept(ask, again, make_key):
 
 
 @through
+def test_what_breaks_in_a_plan_goes_the_whole_way(ask, again, make_key, monkeypatch):
+    asked, broken, real = {"KeyId": make_key().pk, "Plaintext": TEXT}, [True], plans.cryptography.checked_plaintext
+
+    def breaks_once(text):
+        if broken:
+            raise RuntimeError(broken.clear())
+        return real(text)
+
+    until_known(ask, again, "Encrypt", asked)
+    monkeypatch.setattr(plans.cryptography, "checked_plaintext", breaks_once)
+    assert "CiphertextBlob" in ask("Encrypt", asked)
+    assert broken == []
+    until_known(ask, again, "Encrypt", asked)
+
+
+@through
 @pytest.mark.parametrize(("signing", "code"), [
     ({"secret": "wrong"}, "SignatureDoesNotMatch"),
     ({"date": clock.iso(clock.real_now() - timedelta(hours=1))}, "InvalidTimeStamp.Expired"),
