@@ -34,7 +34,6 @@ _MOVE = """INSERT OR IGNORE INTO access_usednonce (digest, forget_at)
 WITH RECURSIVE place(at) AS (SELECT 1 UNION ALL SELECT at + 8 FROM place WHERE at + 8 < length(?1))
 SELECT substr(?1, at, 8), ?2 FROM place"""  # digests one after the other, by far the cheapest way to hand many over
 _LEAST, _ALL = numbers.to_bytes([1]), 1 << numbers.BITS
-_NO_ROW = [(0, b"", "")]  # that no read finds
 Nonce = tuple[bytes, datetime]  # `digest`, real time after which a request with this nonce's timestamp is refused anyway
 
 
@@ -88,18 +87,20 @@ def _claim_by_constraint(connection: BaseDatabaseWrapper, nonces: Sequence[Nonce
 def _claim_by_memory(connection: BaseDatabaseWrapper, nonces: Sequence[Nonce]) -> list[bool]:
     raw = connection.connection
     with _lock:  # two threads hold the write lock at once only where they work on two databases
-        claimed = _known.add(raw, b"".join([digest for digest, _ in nonces]))
-        new = [digest for (digest, _), good in zip(nonces, claimed, strict=True) if good]
-        if new and raw.execute("SELECT EXISTS (SELECT 1 FROM access_usednonce)").fetchone()[0]:
-            used = found(raw, "access_usednonce", "digest", new)
-            new = [digest for digest in new if digest not in used]
-            claimed = [good and digest not in used for (digest, _), good in zip(nonces, claimed, strict=True)]
-        if new:
-            digests, until = b"".join(new), stored(max({until for _, until in nonces}))
-            added = raw.execute("INSERT INTO access_noncegroup (digests, forget_at) VALUES (?, ?)", [digests, until])
-            _known.added(added.lastrowid, digests, until)
-        else:
-            _known.nothing_added()
+        try:
+            claimed = _known.read(raw).add(numbers.of_bytes(b"".join([digest for digest, _ in nonces])))
+            new = [digest for (digest, _), good in zip(nonces, claimed, strict=True) if good]
+            if new and raw.execute("SELECT EXISTS (SELECT 1 FROM access_usednonce)").fetchone()[0]:
+                used = found(raw, "access_usednonce", "digest", new)
+                new = [digest for digest in new if digest not in used]
+                claimed = [good and digest not in used for (digest, _), good in zip(nonces, claimed, strict=True)]
+            if new:
+                digests, until = b"".join(new), stored(max({until for _, until in nonces}))
+                added = raw.execute("INSERT INTO access_noncegroup (digests, forget_at) VALUES (?, ?)", [digests, until])
+                _known.added(added.lastrowid, digests, until)
+        except BaseException:
+            _known.clear()  # it holds what has no row
+            raise
     return claimed
 
 
@@ -107,7 +108,7 @@ class _Known:
     """The nonces of all groups. Where the newest group that was read is not there any more, or another one has its id (a
     transaction was rolled back, a file was replaced), everything is read anew.
 
-    newest: its id; latest: the latest date to forget one; times: how often everything was read."""
+    newest: its id; latest: the latest date to forget one; times: how often it began anew."""
 
     def __init__(self) -> None:
         self.times = 0
@@ -117,7 +118,6 @@ class _Known:
     def clear(self) -> None:
         self.digests, self.newest, self.latest = Numbers(), 0, ""
         self._last: list[tuple[int, bytes, str]] = []
-        self._before = self._last
         self.times += 1
 
     def read(self, raw: Any) -> Numbers:
@@ -131,16 +131,6 @@ class _Known:
             self.digests.add(numbers.of_bytes(row[1]))
             self.added(*row)
         return self.digests
-
-    def add(self, raw: Any, digests: bytes) -> list[bool]:
-        """For each, whether it is new. The caller stores those that are and says `added`, or `nothing_added`; otherwise all is
-        read again."""
-        known = self.read(raw)
-        self._before, self._last = self._last, _NO_ROW
-        return known.add(numbers.of_bytes(digests))
-
-    def nothing_added(self) -> None:
-        self._last = self._before
 
     def added(self, row: int, digests: bytes, until: str) -> None:
         """The newest group, whose digests are known."""

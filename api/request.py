@@ -103,12 +103,12 @@ def base64_value(raw: bytes) -> str | None:
     no such expectation."""
     if b"+" in raw or b"/" in raw or b"=" in raw or _OTHER_ESCAPE.search(raw):
         return None
-    text = a2b_qp(raw.replace(b"%", b"="))
     try:
+        text = decode_value(raw.decode("ascii"))
         b64.decoded(text)
     except ValueError:
         return None
-    return text.decode()
+    return text
 
 
 def decode_value(value: str) -> str:
